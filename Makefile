@@ -1,0 +1,79 @@
+# jackcomp: `make run` hears it, `make test` checks it; both install what they need.
+
+APT_PACKAGES = gcc jackd2 libc6-dev libfluidsynth-dev libjack-jackd2-dev make \
+	python3-dev python3-venv timgm6mb-soundfont util-linux
+VENV = .venv
+PYTHON = $(VENV)/bin/python
+CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_core.py
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lint format golden test-core test-core-asan test-core-tsan \
+	bench-rt bench evaluate train models clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+setup: $(VENV)/.ready  ## install what run and test need, and nothing else
+
+$(VENV)/.ready: pyproject.toml setup.py $(CORE_SOURCES) scripts/install-packages
+	@scripts/install-packages $(APT_PACKAGES)
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+run: setup  ## play the bundled solo through the real JACK graph into out/
+	$(PYTHON) -m demo
+
+test: lint test-core test-core-asan test-core-tsan  ## all tests
+	$(PYTHON) -m pytest -q -n 2
+
+check: lint  ## lint, types and the tests that need no server, SoundFont or patience
+	$(PYTHON) -m pytest -q -m 'not jack and not synth and not slow'
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: setup  ## format the Python code and sort its imports
+	$(VENV)/bin/ruff check --fix-only .
+	$(VENV)/bin/ruff format .
+
+golden: setup  ## write the golden texts anew: read each difference
+	$(PYTHON) -m pytest -q tests/golden --write-golden
+
+test-core: setup  ## C tests, the real-time test and its planted faults
+	$(MAKE) -s -C tests/core test
+
+test-core-asan: setup  ## C tests under AddressSanitizer and UBSan
+	$(MAKE) -s -C tests/core asan
+
+test-core-tsan: setup  ## C tests under ThreadSanitizer
+	$(MAKE) -s -C tests/core tsan
+
+SECONDS ?= 60
+JSON ?= out/bench-rt.json
+
+bench-rt: setup  ## xruns and cycle times beside an empty server (SECONDS=, JSON=)
+	$(PYTHON) -m bench.realtime --seconds $(SECONDS) --json $(JSON)
+
+bench: setup  ## speed of a render, start-up time and memory
+	$(PYTHON) -m bench.render
+
+evaluate: setup  ## harmony and chord model on the test songs, beside their baselines
+	$(PYTHON) -m export.evaluate_brain
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate --jobs 2
+
+$(VENV)/.trainer: pyproject.toml | setup
+	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[train]'
+	@touch $@
+
+train: $(VENV)/.trainer  ## train the chord model; goes on where it was interrupted
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.train
+
+models: train  ## make what is in models/: the chord model and the ear's tables
+	$(PYTHON) -m export.to_onnx
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.count_ear
+
+clean:  ## remove what the targets have made, the virtual environment too
+	rm -rf $(VENV) out build dist *.egg-info jackcomp/engine/_*.so jackcomp/engine/_*.c

@@ -1,0 +1,1 @@
+"""jackcomp, an accompanist that lives in the JACK graph."""

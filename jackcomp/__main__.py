@@ -1,0 +1,5 @@
+"""``python -m jackcomp`` is ``jackcomp``."""
+
+from jackcomp.cli import main
+
+main(prog_name="jackcomp")
