@@ -1,0 +1,1 @@
+"""What a chord is: pitch classes, chords, keys. Pure, standard library only."""
