@@ -1,0 +1,1 @@
+"""Where we are: meter, tempo, ticks and frames. Pure integers."""
