@@ -1,0 +1,1 @@
+"""The real-time room: the C core and its hosts."""

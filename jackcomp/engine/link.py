@@ -1,0 +1,246 @@
+"""The C engine seen from Python: its rings, its wake-up, its counters.
+
+One thread may send orders and read what was heard (the worker), one may read what
+was played (the recorder), and any may ask for panic, stop and counters.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from jackcomp import messages
+from jackcomp.engine import _core
+from jackcomp.errors import EngineError
+from jackcomp.messages import Order, Report
+
+ffi, lib = _core.ffi, _core.lib
+
+_READ_RECORDS = 1024
+
+
+def _compare_layouts() -> None:
+    """Fail at import if C and Python disagree about a record."""
+    names = {
+        "report_record": ("tick", "frame", "kind", "generation", "bytes", "spare"),
+        "order_record": (
+            *("tick", "value", "kind", "generation"),
+            *("part", "key", "velocity", "flags", "count"),
+        ),
+    }
+    offsets = {
+        "report_record": (0, 8, 16, 20, 24, 28),
+        "order_record": (0, 8, 16, 20, 24, 25, 26, 27, 28),
+    }
+    for record, layout in (
+        ("report_record", messages.REPORT_LAYOUT),
+        ("order_record", messages.ORDER_LAYOUT),
+    ):
+        found = tuple(ffi.offsetof(record, name) for name in names[record])
+        if found != offsets[record] or ffi.sizeof(record) != layout.size:
+            raise ImportError(f"{record}: the C core and messages.py differ")
+    for prefix, enum in (("ORDER", messages.OrderKind), ("FLAG", messages.Flag)):
+        for member in enum:
+            if getattr(lib, f"{prefix}_{member.name}") != member:
+                raise ImportError(f"{member!r}: the C core and messages.py differ")
+    for kind in messages.ReportKind:
+        name = "PLAYED_MIDI" if kind.name == "PLAYED" else f"HEARD_{kind.name}"
+        if getattr(lib, name) != kind:
+            raise ImportError(f"{kind!r}: the C core and messages.py differ")
+
+
+_compare_layouts()
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What the core has counted since it began; see ``records.h``."""
+
+    cycles: int
+    notes_on: int
+    notes_off: int
+    late_events: int
+    dropped_decisions: int
+    stale_batches: int
+    refused_batches: int
+    heard_overflows: int
+    played_overflows: int
+    vamped_bars: int
+    guarded_samples: int
+    midi_out_lost: int
+    xruns: int
+    own_misses: int
+    max_cycle_ns: int
+    last_frame: int
+    last_tick: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How the core starts, clicks and mixes; see ``engine_settings``.
+
+    ``click`` has a pair (MIDI note, velocity) for each pulse of a bar; velocity 0
+    is silent, 100 and more is an accent.
+    """
+
+    ns_per_quarter: int
+    bar_ticks: int
+    pulse_ticks: int
+    click: tuple[tuple[int, int], ...]
+    start_tick: int = 0
+    start: str = "count-in"
+    solo_sounds: bool = True
+    click_sounds: bool = False
+    gain: float = 1.0
+    solo_gain: float = 1.0
+    reverb: float = 0.25
+
+
+_START_MODES = {
+    "count-in": lib.START_COUNT_IN,
+    "first-note": lib.START_FIRST_NOTE,
+    "transport": lib.START_TRANSPORT,
+}
+
+
+class Engine:
+    """One core, made for one sample rate; ``close`` frees it."""
+
+    def __init__(
+        self, rate: int, settings: EngineSettings, synth: int | None = None
+    ) -> None:
+        self.rate = rate
+        self._engine = lib.engine_new(rate)
+        if self._engine == ffi.NULL:
+            raise EngineError("cannot make the engine: no memory left")
+        lib.engine_configure(self._engine, _c_settings(settings))
+        if synth is not None:
+            lib.engine_set_synth(self._engine, ffi.cast("void *", synth))
+        self._records = ffi.new("report_record[]", _READ_RECORDS)
+        self._played = ffi.new("report_record[]", _READ_RECORDS)
+
+    def close(self) -> None:
+        """Free the core; no host may run it any more."""
+        if self._engine != ffi.NULL:
+            lib.engine_free(self._engine)
+            self._engine = ffi.NULL
+
+    @property
+    def pointer(self) -> int:
+        """The core's address, for the hosts."""
+        return int(ffi.cast("uintptr_t", self._engine))
+
+    def cycle(self, io: object) -> None:
+        """Run one cycle here and now; for the offline host."""
+        lib.engine_cycle(self._engine, io)
+
+    def order(self, order: Order) -> bool:
+        """Send one order or batch; False if the ring is full: send it again later.
+
+        Raises
+        ------
+        ValueError
+            If the core could not play it: a part, key, velocity or duration out
+            of range, or too many notes.
+        """
+        data = messages.pack_order(order)
+        records = ffi.from_buffer("order_record[]", data)
+        written = lib.engine_order(self._engine, records, len(records))
+        if written < 0:
+            raise ValueError(f"{order}: the core cannot play it")
+        return bool(written)
+
+    def heard(self) -> list[Report]:
+        """Take what waits for the worker, oldest first."""
+        count = lib.engine_heard(self._engine, self._records, _READ_RECORDS)
+        return self._unpack(self._records, count)
+
+    def played(self) -> list[Report]:
+        """Take what was sent to ``midi_out`` since the last call, oldest first."""
+        reports: list[Report] = []
+        while count := lib.engine_played(self._engine, self._played, _READ_RECORDS):
+            reports += self._unpack(self._played, count)
+        return reports
+
+    def _unpack(self, records: object, count: int) -> list[Report]:
+        size = count * messages.REPORT_LAYOUT.size
+        return messages.unpack_reports(ffi.buffer(records, size)[:], lib.NO_TICK)
+
+    def wait(self, seconds: float) -> bool:
+        """Sleep, without the interpreter lock, until the core wakes the worker."""
+        return bool(lib.engine_wait(self._engine, int(seconds * 1e9)))
+
+    def wake(self) -> None:
+        """Wake the worker, for instance to end it."""
+        lib.engine_wake(self._engine)
+
+    def ask_panic(self) -> None:
+        """Silence everything in the next cycle and go on."""
+        lib.engine_ask_panic(self._engine)
+
+    def has_panicked(self) -> bool:
+        """Tell whether the last panic was carried out."""
+        return bool(lib.engine_has_panicked(self._engine))
+
+    def ask_stop(self) -> None:
+        """Release everything in the next cycle and stay silent."""
+        lib.engine_ask_stop(self._engine)
+
+    def has_stopped(self) -> bool:
+        """Tell whether the stop was carried out."""
+        return bool(lib.engine_has_stopped(self._engine))
+
+    def counters(self) -> Counters:
+        """Copy the counters; each is exact, together they are a moment apart."""
+        record = ffi.new("engine_counters *")
+        lib.engine_count(self._engine, record)
+        values = {field.name: getattr(record, field.name) for field in fields(Counters)}
+        if values["last_tick"] == lib.NO_TICK:
+            values["last_tick"] = None
+        return Counters(**values)
+
+    def histogram(self) -> tuple[int, ...]:
+        """Cycles so far in each bucket of cycle time; see ``cycle_percentile_us``."""
+        buckets = ffi.new("uint32_t[]", lib.CYCLE_BUCKETS)
+        lib.engine_histogram(self._engine, buckets)
+        return tuple(buckets)
+
+
+def cycle_percentile_us(histogram: tuple[int, ...], percent: float) -> float:
+    """Return the cycle time that ``percent`` of the cycles stay below.
+
+    In microseconds, rounded up to the end of its bucket (6 % at most); 0 if no
+    cycle was measured.
+    """
+    wanted = sum(histogram) * percent / 100
+    seen = 0
+    for index, count in enumerate(histogram):
+        seen += count
+        if count and seen >= wanted:
+            return float(lib.engine_bucket_ns(index + 1)) / 1000
+    return 0.0
+
+
+def _c_settings(settings: EngineSettings) -> object:
+    record = ffi.new("engine_settings *")
+    record.ns_per_quarter = settings.ns_per_quarter
+    record.bar_ticks = settings.bar_ticks
+    record.start_tick = settings.start_tick
+    record.pulse_ticks = settings.pulse_ticks
+    record.start_mode = _START_MODES[settings.start]
+    record.pulses = len(settings.click)
+    for index, (key, velocity) in enumerate(settings.click):
+        record.click_keys[index] = key
+        record.click_velocities[index] = velocity
+    record.solo_sounds = settings.solo_sounds
+    record.click_sounds = settings.click_sounds
+    record.gain = settings.gain
+    record.solo_gain = settings.solo_gain
+    record.reverb = settings.reverb
+    return record
+
+
+def send_all(engine: Engine, orders: Iterable[Order]) -> list[Order]:
+    """Send orders in turn; return those from the first that had no room on."""
+    waiting = list(orders)
+    while waiting and engine.order(waiting[0]):
+        waiting.pop(0)
+    return waiting
