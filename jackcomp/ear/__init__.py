@@ -1,0 +1,1 @@
+"""What the soloist is playing."""

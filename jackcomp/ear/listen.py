@@ -1,0 +1,169 @@
+"""The ear: notes go in, keys and chords come out.
+
+`Ear.hear` reads what was heard before a tick and changes nothing that a later
+call could notice: the notes fed one by one, with any calls of `hear` between
+them, give the same as the same notes fed at once. Times are ticks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jackcomp.arrays import Distribution, KeyDistribution
+from jackcomp.ear.harmony import SOUNDING, TAIL, ChordScorer, gather_evidence
+from jackcomp.ear.key import (
+    CELL_TICKS,
+    KeyListener,
+    KeyState,
+    gather_key_evidence,
+    hold_key,
+)
+from jackcomp.ear.tables import EarTables
+from jackcomp.ear.window import HeardNote, NoteWindow
+from jackcomp.theory.key import Key, key_index
+from jackcomp.timeline.meter import Meter
+
+MEMORY_BARS = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Heard:
+    """What the ear makes of one grid step.
+
+    Attributes
+    ----------
+    chords : ndarray, shape=(169,), float32
+        Distribution from notes and key.
+    expected : ndarray, shape=(169,), float32
+        Distribution from the key alone, for who wants to know what the notes
+        added.
+    key_state : ndarray, shape=(n_idioms, 24), float64
+        Distribution over idioms and keys.
+    weight : float
+        How much was heard of the step itself, in quarters of sound.
+    evidence : ndarray, shape=(7, 2, 12), float64
+        The notes summed up by place, as `gather_evidence` gives them.
+    notes : tuple of HeardNote
+        The notes that decided: those of the step, or, while there are none,
+        those of the step before.
+    """
+
+    chords: Distribution
+    expected: Distribution
+    key_state: KeyState
+    weight: float
+    evidence: NDArray[np.float64]
+    notes: tuple[HeardNote, ...]
+
+    @property
+    def keys(self) -> KeyDistribution:
+        """Key distribution, shape=(24,), float32, of whatever idiom."""
+        return np.asarray(self.key_state.sum(axis=0), np.float32)
+
+
+class Ear:
+    """Listens to one soloist.
+
+    Parameters
+    ----------
+    tables : EarTables
+        As `jackcomp.ear.tables.load_ear_tables` gives them.
+    meter : Meter
+        Says how long the felt beat and the bar are; the steps are the caller's.
+    key : Key, optional
+        A key that is known; without it the ear finds it.
+    """
+
+    def __init__(self, tables: EarTables, meter: Meter, key: Key | None = None) -> None:
+        self._window = NoteWindow()
+        self._keys = KeyListener(tables.key)
+        self._scorer = ChordScorer(tables.harmony)
+        self._pulse_ticks = meter.pulse_ticks
+        self._memory_ticks = MEMORY_BARS * meter.bar_ticks
+        self.set_key(key)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all notes and what they said of the key."""
+        self._window.reset()
+        self._keys.reset()
+        self._next_cell: int | None = None  # None until the first note
+
+    def set_key(self, key: Key | None) -> None:
+        """Hold the key fast, or find it again if None."""
+        self._known_key = None if key is None else key_index(key)
+
+    def note_on(self, tick: int, note: int, velocity: int) -> None:
+        """Hear a note begin."""
+        self._window.note_on(tick, note, velocity)
+
+    def note_off(self, tick: int, note: int) -> None:
+        """Hear a key released; with the pedal down the note rings on."""
+        self._window.note_off(tick, note)
+
+    def pedal(self, tick: int, down: bool) -> None:
+        """Hear the sustain pedal pressed or lifted."""
+        self._window.pedal(tick, down)
+
+    def forget_held(self, tick: int) -> None:
+        """Take all notes as ended: some note-offs may have been lost."""
+        self._window.forget_held(tick)
+
+    def hear(self, start_tick: int, now_tick: int, end_tick: int) -> Heard:
+        """Say what was heard, before ``now_tick``, of a grid step.
+
+        Parameters
+        ----------
+        start_tick, end_tick : int
+            The step, in ticks; it may lie ahead.
+        now_tick : int
+            Cut-off: no note at or after it counts. Never before that of an
+            earlier call, and every event before it has been fed.
+
+        Returns
+        -------
+        Heard
+        """
+        self._close_cells(now_tick)
+        state = self._hear_keys(now_tick)
+        before = 2 * start_tick - end_tick
+        stop = min(now_tick, end_tick)
+        notes = [n for n in self._window.notes_since(before) if n.onset < stop]
+        evidence = gather_evidence(
+            notes, start_tick, now_tick, end_tick, self._pulse_ticks
+        )
+        inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
+        return Heard(
+            chords=self._scorer.score(evidence, state, begun=now_tick > start_tick),
+            expected=self._scorer.expect(state),
+            key_state=state,
+            weight=float(evidence[:TAIL, SOUNDING].sum()),
+            evidence=evidence,
+            notes=tuple(inside or notes),
+        )
+
+    def _close_cells(self, now: int) -> None:
+        """Let the key filter take in the cells that are over, then forget them."""
+        if self._next_cell is None:
+            first = self._window.first
+            if first is None or first.onset >= now:
+                return
+            self._next_cell = first.onset // CELL_TICKS
+        while (self._next_cell + 1) * CELL_TICKS <= now:
+            self._keys.update(self._key_evidence(now))
+            self._next_cell += 1
+        open_since = self._next_cell * CELL_TICKS
+        self._window.drop_before(min(open_since, now - self._memory_ticks))
+
+    def _hear_keys(self, now: int) -> KeyState:
+        """Look into the cell that is not over."""
+        state = self._keys.state
+        if self._next_cell is not None:
+            state = self._keys.preview(self._key_evidence(now))
+        return state if self._known_key is None else hold_key(state, self._known_key)
+
+    def _key_evidence(self, now: int) -> NDArray[np.float64]:
+        assert self._next_cell is not None
+        notes = self._window.notes_since(self._next_cell * CELL_TICKS)
+        return gather_key_evidence(notes, self._next_cell, now)
