@@ -1,0 +1,104 @@
+"""The chord model in torch, as it is trained. Played, it is ``models/brain.onnx``.
+
+An LSTM over the steps of the harmonic grid. Two tables turn the chord before
+(its move from the last root, its place above the first) into one vector; the
+step's position is put beside it. Two heads answer: one counts roots from the last
+chord (a fifth down is a fifth down), one from the song's first (home is home);
+their logits are added.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from jackcomp.brain.features import N_MOVES, N_PLACES, POSITION_SIZE
+from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """Sizes of the network."""
+
+    units: int = 256
+    layers: int = 1
+    embedding: int = 128
+    dropout: float = 0.5
+
+
+class ChordModel(nn.Module):
+    """Foresees the chord of each step from the chords before it.
+
+    Shapes: ``inputs`` (batch, steps, 3) int64, `ChordInput` by step; ``positions``
+    (batch, steps, POSITION_SIZE) float32; logits (batch, steps, 169) by index from
+    the song's first root.
+    """
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.move = nn.Embedding(N_MOVES, settings.embedding)
+        self.place = nn.Embedding(N_PLACES, settings.embedding)
+        self.lstm = nn.LSTM(
+            settings.embedding + POSITION_SIZE,
+            settings.units,
+            settings.layers,
+            batch_first=True,
+            dropout=settings.dropout if settings.layers > 1 else 0.0,
+        )
+        self.dropout = nn.Dropout(settings.dropout)
+        self.from_last = nn.Linear(settings.units, N_CHORDS)
+        self.from_first = nn.Linear(settings.units, NO_CHORD_INDEX, bias=False)
+        for table in (self.move, self.place):
+            nn.init.normal_(table.weight, std=0.1)
+        self.register_buffer("turns", turn_table(), persistent=False)
+
+    def forward(self, inputs: Tensor, positions: Tensor) -> Tensor:
+        """Give the logits of every step, starting from an empty state."""
+        move, place, offset = inputs.unbind(-1)
+        chord = self.dropout(self.move(move) + self.place(place))
+        hidden, _ = self.lstm(torch.cat([chord, positions], -1))
+        hidden = self.dropout(hidden)
+        logits = self.from_last(hidden).float()
+        turned = logits.gather(-1, self.turns[offset])
+        home = self.from_first(hidden).float()
+        return torch.cat(
+            [turned[..., :NO_CHORD_INDEX] + home, turned[..., NO_CHORD_INDEX:]], -1
+        )
+
+
+def turn_table() -> Tensor:
+    """Give, for each offset of the last root above the first, where to look.
+
+    Shape (12, 169): entry [offset, index from the first root] is the index from
+    the last root.
+    """
+    index = torch.arange(NO_CHORD_INDEX)
+    turned = (index - torch.arange(12)[:, None] * N_QUALITIES) % NO_CHORD_INDEX
+    return torch.cat([turned, torch.full((12, 1), NO_CHORD_INDEX)], 1)
+
+
+def negative_log_likelihood(
+    logits: Tensor, answers: Tensor, rootless: Tensor
+) -> Tensor:
+    """Give the loss of each step, in nats.
+
+    Parameters
+    ----------
+    logits : Tensor, shape=(steps, 169)
+        By index from the first root.
+    answers : Tensor, shape=(steps,), int64
+        The right index.
+    rootless : Tensor, shape=(steps,), bool
+        Where there is no first root yet, a chord has a twelfth of its quality's
+        probability, as in `jackcomp.brain.features.decode_answers`.
+    """
+    logs = logits.log_softmax(-1)
+    losses = -logs.gather(-1, answers[:, None]).squeeze(-1)
+    rows = (rootless & (answers != NO_CHORD_INDEX)).nonzero().squeeze(-1)
+    by_root = logs[rows, :NO_CHORD_INDEX].unflatten(-1, (12, N_QUALITIES))
+    qualities = by_root.logsumexp(1) - math.log(12)
+    # The root of a rootless answer is 0, so its index is its quality.
+    spread = -qualities.gather(-1, answers[rows, None]).squeeze(-1)
+    return losses.index_copy(0, rows, spread)

@@ -1,0 +1,319 @@
+"""Make the model that is played from the one that was trained.
+
+``python -m export.to_onnx`` writes ``models/brain.onnx`` and its card
+``models/brain.json`` from ``export/runs/brain/best.pt``, checks that both give the
+same probabilities, and measures the model on the valid split.
+
+The graph is one step of the network, written by hand: two tables, one product
+with the state, the LSTM's gates, two heads. The products of the embeddings with
+the LSTM's input weights are multiplied out into the tables.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from export.evaluate_brain import measure_rows, play_brain
+from export.model import ChordModel, turn_table
+from export.sequences import to_lesson, to_sequences
+from export.songs import CORPUS_FILES, SPLITS, read_songs
+from export.train import RUNS, load_run
+from jackcomp.brain.features import POSITION_SIZE, START, count_from_first
+from jackcomp.brain.model import VOCABULARY, Brain
+from jackcomp.errors import JackcompError
+from jackcomp.theory.vocabulary import N_CHORDS, NO_CHORD_INDEX
+
+OPSET = 17  # read by every onnxruntime since 1.12
+IR_VERSION = 8
+PARITY = 1e-4
+PARITY_SONGS = 20
+MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
+
+
+class Graph:
+    """A list of nodes and weights, in the order in which they are added."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.weights: list[onnx.TensorProto] = []
+
+    def weight(self, name: str, array: NDArray[Any]) -> str:
+        """Add a constant array."""
+        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def add(self, kind: str, inputs: list[str], output: str, **traits: Any) -> str:
+        """Add a node with one output."""
+        return self.add_many(kind, inputs, [output], **traits)[0]
+
+    def add_many(
+        self, kind: str, inputs: list[str], outputs: list[str], **traits: Any
+    ) -> list[str]:
+        """Add a node with several outputs."""
+        self.nodes.append(helper.make_node(kind, inputs, outputs, **traits))
+        return outputs
+
+
+def build_onnx(model: ChordModel) -> bytes:
+    """Write one step of the model as ONNX.
+
+    Inputs: ``chord`` (batch, 3) int64, a `ChordInput`; ``position`` (batch,
+    POSITION_SIZE) float32; ``state`` (batch, 2 * layers * units) float32. Outputs:
+    ``probabilities`` (batch, 169) float32 by index from the first root; ``next_state``.
+    """
+    units, layers = model.settings.units, model.settings.layers
+    graph = Graph()
+    graph.weight("one_each", np.ones(3, np.int64))
+    graph.add_many("Split", ["chord", "one_each"], ["move", "place", "offset"], axis=1)
+    for name in ("move", "place", "offset"):
+        graph.add("Squeeze", [name, _axis(graph, name)], f"{name}_index")
+    graph.weight("state_sizes", np.full(2 * layers, units, np.int64))
+    memories = [f"{kind}{n}" for n in range(layers) for kind in ("hidden", "cell")]
+    graph.add_many("Split", ["state", "state_sizes"], memories, axis=1)
+    gates = _input_gates(graph, model)
+    after: list[str] = []
+    for layer in range(layers):
+        if layer > 0:
+            weight = graph.weight(f"W{layer}", _reordered(model, "weight_ih", layer).T)
+            product = graph.add("MatMul", [after[-2], weight], f"from_below{layer}")
+            bias = graph.weight(f"b{layer}", _bias(model, layer))
+            gates = graph.add("Add", [product, bias], f"input_gates{layer}")
+        after += _lstm_step(graph, model, layer, gates)
+    _heads(graph, model, after[-2])
+    graph.add("Concat", after, "next_state", axis=1)
+    return _serialise(graph, 2 * layers * units)
+
+
+def _axis(graph: Graph, name: str) -> str:
+    return graph.weight(f"{name}_axis", np.array([1], np.int64))
+
+
+def _input_gates(graph: Graph, model: ChordModel) -> str:
+    """Add what chord and position give to the gates of the first layer."""
+    embedding = model.settings.embedding
+    weights = _reordered(model, "weight_ih", 0)
+    tables = {
+        "move": _array(model.move.weight) @ weights[:, :embedding].T + _bias(model, 0),
+        "place": _array(model.place.weight) @ weights[:, :embedding].T,
+    }
+    for name, table in tables.items():
+        weight = graph.weight(f"{name}_table", table)
+        graph.add("Gather", [weight, f"{name}_index"], f"{name}_gates")
+    weight = graph.weight("position_weight", weights[:, embedding:].T)
+    graph.add("MatMul", ["position", weight], "position_gates")
+    graph.add("Add", ["move_gates", "place_gates"], "chord_gates")
+    return graph.add("Add", ["chord_gates", "position_gates"], "input_gates0")
+
+
+def _lstm_step(graph: Graph, model: ChordModel, layer: int, gates: str) -> list[str]:
+    """Add one LSTM layer; gives the names of its new hidden and cell state."""
+    units = model.settings.units
+
+    def name(what: str) -> str:
+        return f"{what}_{layer}"
+
+    weight = graph.weight(name("R"), _reordered(model, "weight_hh", layer).T)
+    product = graph.add("MatMul", [f"hidden{layer}", weight], name("from_hidden"))
+    total = graph.add("Add", [gates, product], name("gates"))
+    sizes = graph.weight(name("gate_sizes"), np.array([3 * units, units], np.int64))
+    open_, new = graph.add_many(
+        "Split", [total, sizes], [name("open"), name("new")], axis=1
+    )
+    graph.add("Sigmoid", [open_], name("opened"))
+    thirds = graph.weight(name("thirds"), np.full(3, units, np.int64))
+    into, keep, out = graph.add_many(
+        "Split",
+        [name("opened"), thirds],
+        [name("input"), name("forget"), name("output")],
+        axis=1,
+    )
+    added = graph.add("Mul", [into, graph.add("Tanh", [new], name("t"))], name("added"))
+    kept = graph.add("Mul", [keep, f"cell{layer}"], name("kept"))
+    cell = graph.add("Add", [kept, added], name("next_cell"))
+    shown = graph.add("Tanh", [cell], name("shown"))
+    return [graph.add("Mul", [out, shown], name("next_hidden")), cell]
+
+
+def _heads(graph: Graph, model: ChordModel, hidden: str) -> None:
+    """Add both heads, the first one turned to count from the first root."""
+    last = graph.weight("last_weight", _array(model.from_last.weight).T)
+    product = graph.add("MatMul", [hidden, last], "last_product")
+    bias = graph.weight("last_bias", _array(model.from_last.bias))
+    graph.add("Add", [product, bias], "last_logits")
+    turns = graph.weight("turns", turn_table().numpy())
+    order = graph.add("Gather", [turns, "offset_index"], "order")
+    graph.add("GatherElements", ["last_logits", order], "turned", axis=1)
+    # No chord has no root: its logit comes from the first head alone.
+    first = np.zeros((model.settings.units, N_CHORDS), np.float32)
+    first[:, :NO_CHORD_INDEX] = _array(model.from_first.weight).T
+    graph.add("MatMul", [hidden, graph.weight("first_weight", first)], "first_logits")
+    graph.add("Add", ["turned", "first_logits"], "logits")
+    graph.add("Softmax", ["logits"], "probabilities", axis=1)
+
+
+def _reordered(model: ChordModel, kind: str, layer: int) -> NDArray[np.float32]:
+    """Give weights with the gates in order input, forget, output, new."""
+    array = _array(getattr(model.lstm, f"{kind}_l{layer}"))
+    into, keep, new, out = np.split(array, 4)
+    return np.concatenate([into, keep, out, new])
+
+
+def _bias(model: ChordModel, layer: int) -> NDArray[np.float32]:
+    return _reordered(model, "bias_ih", layer) + _reordered(model, "bias_hh", layer)
+
+
+def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
+    return tensor.detach().numpy()
+
+
+def _serialise(graph: Graph, state_size: int) -> bytes:
+    floats = TensorProto.FLOAT
+    made = helper.make_graph(
+        graph.nodes,
+        "jackcomp-brain",
+        inputs=[
+            helper.make_tensor_value_info("chord", TensorProto.INT64, ["batch", 3]),
+            helper.make_tensor_value_info("position", floats, ["batch", POSITION_SIZE]),
+            helper.make_tensor_value_info("state", floats, ["batch", state_size]),
+        ],
+        outputs=[
+            helper.make_tensor_value_info("probabilities", floats, ["batch", N_CHORDS]),
+            helper.make_tensor_value_info("next_state", floats, ["batch", state_size]),
+        ],
+        initializer=graph.weights,
+    )
+    opset = [helper.make_opsetid("", OPSET)]
+    whole = helper.make_model(
+        made, opset_imports=opset, ir_version=IR_VERSION, producer_name="jackcomp"
+    )
+    onnx.checker.check_model(whole, full_check=True)
+    return whole.SerializeToString(deterministic=True)
+
+
+def measure_parity(model: ChordModel, brain: Brain) -> float:
+    """Give the largest difference of a probability between torch and ONNX.
+
+    Whole songs of the valid split, step by step against all steps at once. Only
+    steps with a root: before it both say the same of a quality (tests/brain).
+    """
+    songs = to_sequences(read_songs(CORPUS_FILES, "valid", limit=PARITY_SONGS))
+    worst = 0.0
+    for song in songs:
+        lesson = to_lesson(song)
+        with torch.no_grad():
+            logits = model(
+                torch.from_numpy(lesson.inputs)[None],
+                torch.from_numpy(lesson.positions)[None],
+            )
+        expected = logits[0].softmax(-1).numpy()
+        state = brain.initial_state()
+        before = START
+        for step, chord in enumerate(song.chords.tolist()):
+            rows, state = brain.step(state, [before], song.positions[step])
+            before = chord
+            if not lesson.rootless[step]:
+                order = [
+                    count_from_first(index, state.roots[0]) for index in range(N_CHORDS)
+                ]
+                worst = max(worst, float(abs(rows[0] - expected[step, order]).max()))
+    return worst
+
+
+def describe_data() -> list[dict[str, Any]]:
+    """List tiers and sources with their licences and songs by split."""
+    counts: Counter[tuple[str, str, str, str]] = Counter()
+    for path in CORPUS_FILES:
+        tier = path.name.removesuffix(".jsonl.gz").rpartition("-")[2]
+        for song in read_songs([path]):
+            counts[tier, song.source, song.licence, song.split] += 1
+    return [
+        {
+            "tier": tier,
+            "source": source,
+            "licence": licence,
+            "songs": {split: counts[tier, source, licence, split] for split in SPLITS},
+        }
+        for tier, source, licence in dict.fromkeys(key[:3] for key in counts)
+    ]
+
+
+def export_run(run: Path, target: Path) -> dict[str, Any]:
+    """Write model and card; gives the card."""
+    checkpoint, settings = load_run(run / "best.pt")
+    model = ChordModel(settings.model)
+    model.load_state_dict(checkpoint["model"])
+    model.eval()
+    content = build_onnx(model)
+    brain = Brain(content)
+    parity = measure_parity(model, brain)
+    if parity > PARITY:
+        raise JackcompError(
+            f"torch and ONNX differ by {parity:.2g}: expected at most {PARITY}"
+        )
+    sequences = to_sequences(read_songs(CORPUS_FILES, "valid"))
+    state_size = 2 * settings.model.layers * settings.model.units
+    card = {
+        "name": "brain",
+        "what": "foresees the chord of the next grid step from the chords before it",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "bytes": len(content),
+        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "data": describe_data(),
+        "trained_on": "train",
+        "chosen_on": "valid",
+        "settings": asdict(settings),
+        "epoch": checkpoint["epoch"] + 1,
+        "metrics": {
+            "split": "valid",
+            "lstm": measure_rows(sequences, play_brain(brain, sequences)),
+            "parity": parity,
+        },
+        "inputs": {
+            "chord": ["batch", 3],
+            "position": ["batch", POSITION_SIZE],
+            "state": ["batch", state_size],
+        },
+        "outputs": {
+            "probabilities": ["batch", N_CHORDS],
+            "next_state": ["batch", state_size],
+        },
+        "vocabulary": list(VOCABULARY),
+    }
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    target.with_suffix(".json").write_text(text, encoding="utf-8")
+    return card
+
+
+def main() -> int:
+    """Read the command line, export, say how good it is."""
+    parser = argparse.ArgumentParser(description="Make models/brain.onnx.")
+    parser.add_argument("--run", default="brain", help="name of the run's folder")
+    parser.add_argument("--output", type=Path, default=MODEL, help="the ONNX file")
+    options = parser.parse_args()
+    try:
+        card = export_run(RUNS / options.run, options.output)
+    except JackcompError as error:
+        print(error, file=sys.stderr)
+        return 1
+    overall = card["metrics"]["lstm"]["overall"]
+    print(f"{options.output}: {card['parameters']} parameters, {card['bytes']} bytes")
+    print(f"valid: perplexity {overall['perplexity']:.3f}, top-1 {overall['top1']:.3f}")
+    print(f"largest difference to torch {card['metrics']['parity']:.1e}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What usually comes next."""
