@@ -1,0 +1,241 @@
+"""From a distribution to the chord that is played, and why.
+
+A chord is chosen by its triad first (all qualities of one root and family speak
+together), then by the quality. What is sounding has the right of way: a change
+needs the odds on its side, and more of them inside a step, where it is heard as
+a correction. Everything here is a pure function.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jackcomp.arrays import Distribution, KeyDistribution
+from jackcomp.theory.chord import QUALITIES, Chord, format_harte
+from jackcomp.theory.key import KEYS, Key, format_key
+from jackcomp.theory.vocabulary import (
+    CHORDS,
+    NO_CHORD_INDEX,
+    chord_index,
+)
+
+
+class Moment(Enum):
+    """Where in the grid step a decision takes effect."""
+
+    LINE = "line"
+    INSIDE = "inside"
+
+
+# What a change needs; fitted on validation songs (docs/decisions, the page on
+# the ear). A new quality over the same root is colour, and waits for a line.
+CHANGE_LOG_ODDS = {Moment.LINE: 0.0, Moment.INSIDE: 0.4}
+QUALITY_LOG_ODDS = 0.4
+KEY_LOG_ODDS = 1.0
+N_EXPLAINED = 5
+
+_TRIADS = tuple(dict.fromkeys(quality.triad for quality in QUALITIES))
+N_TRIADS = 12 * len(_TRIADS)
+_TRIAD_OF = np.array(
+    [
+        root * len(_TRIADS) + _TRIADS.index(quality.triad)
+        for root in range(12)
+        for quality in QUALITIES
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One decision, and what led to it.
+
+    Attributes
+    ----------
+    tick : int
+        From here on the chord sounds.
+    cutoff_tick : int
+        Notes at or after this one were not heard.
+    moment : Moment
+        On the line of a step, or inside it.
+    before, after : int or None, int
+        Vocabulary indices of what sounded and what shall; None for nothing yet.
+    ear, brain, pooled : tuple of (int, float)
+        The five likeliest chords of each and their probabilities; ``brain`` is
+        empty where it was not asked or came too late.
+    key, key_probability : Key, float
+        The likeliest key.
+    confidence : float
+        Probability of the chosen triad, 0 to 1.
+    weight : float
+        How much the ear had heard of the step, in quarters of sound.
+    notes : tuple of int
+        The MIDI notes that decided.
+    """
+
+    tick: int
+    cutoff_tick: int
+    moment: Moment
+    before: int | None
+    after: int
+    ear: tuple[tuple[int, float], ...]
+    brain: tuple[tuple[int, float], ...]
+    pooled: tuple[tuple[int, float], ...]
+    key: Key
+    key_probability: float
+    confidence: float
+    weight: float
+    notes: tuple[int, ...]
+
+    @property
+    def is_change(self) -> bool:
+        """Whether another chord sounds from here on."""
+        return self.before != self.after
+
+    @property
+    def is_mended(self) -> bool:
+        """Whether a chord is corrected within its step."""
+        return self.is_change and self.moment is Moment.INSIDE
+
+    def explain(self) -> dict[str, Any]:
+        """Give the record for ``--explain``, chords and key as labels."""
+        return {
+            "tick": self.tick,
+            "cutoff": self.cutoff_tick,
+            "moment": self.moment.value,
+            "before": None if self.before is None else self._label(self.before),
+            "after": self._label(self.after),
+            "ear": self._labels(self.ear),
+            "brain": self._labels(self.brain),
+            "pool": self._labels(self.pooled),
+            "key": format_key(self.key),
+            "key_probability": round(self.key_probability, 4),
+            "confidence": round(self.confidence, 4),
+            "heard_quarters": round(self.weight, 4),
+            "notes": list(self.notes),
+        }
+
+    def _label(self, index: int) -> str:
+        return format_harte(CHORDS[index], self.key)
+
+    def _labels(
+        self, chances: tuple[tuple[int, float], ...]
+    ) -> list[tuple[str, float]]:
+        return [(self._label(index), round(chance, 4)) for index, chance in chances]
+
+
+def choose(
+    distribution: Distribution, current: int | None, moment: Moment = Moment.LINE
+) -> int:
+    """Choose the chord to play.
+
+    Parameters
+    ----------
+    distribution : ndarray, shape=(169,), float32
+        Over the vocabulary. No chord is never chosen: resting is up to the
+        arranger.
+    current : int or None
+        Vocabulary index of what sounds now; None for nothing yet.
+    moment : Moment
+        On the line, or inside the step.
+
+    Returns
+    -------
+    int
+        Vocabulary index, never that of no chord.
+    """
+    chances = sum_triads(distribution)
+    triad = int(chances.argmax())
+    best = _best_quality(distribution, triad)
+    if current is None or current == NO_CHORD_INDEX:
+        return best
+    if triad == _TRIAD_OF[current]:
+        likelier = _log_odds(distribution[best], distribution[current])
+        wanted = moment is Moment.LINE and likelier > QUALITY_LOG_ODDS
+    else:
+        odds = _log_odds(chances[triad], chances[_TRIAD_OF[current]])
+        wanted = odds > CHANGE_LOG_ODDS[moment]
+    return best if wanted else current
+
+
+def sum_triads(distribution: Distribution) -> NDArray[np.float64]:
+    """Sum up each root's qualities by family.
+
+    Returns
+    -------
+    ndarray, shape=(60,), float64
+        Root by family: ``maj``, ``min``, ``dim``, ``aug``, ``sus``, in the order
+        of the quality table. No chord is left out.
+    """
+    chances = np.zeros(N_TRIADS)
+    np.add.at(chances, _TRIAD_OF, distribution[:NO_CHORD_INDEX])
+    return chances
+
+
+def confidence_in(distribution: Distribution, chord: int) -> float:
+    """Give the probability of a chord's triad, 0 to 1; 0 for no chord."""
+    if chord == NO_CHORD_INDEX:
+        return 0.0
+    return float(min(sum_triads(distribution)[_TRIAD_OF[chord]], 1.0))
+
+
+def top_chords(distribution: Distribution) -> tuple[tuple[int, float], ...]:
+    """Give the five likeliest chords, the likeliest first, and how likely."""
+    order = np.argsort(-distribution, kind="stable")[:N_EXPLAINED]
+    return tuple((int(index), float(distribution[index])) for index in order)
+
+
+def choose_key(keys: KeyDistribution, current: Key | None) -> Key:
+    """Choose the key to show: the likeliest, but it does not flutter.
+
+    Parameters
+    ----------
+    keys : ndarray, shape=(24,), float32
+        In the order of ``theory.key.KEYS``.
+    current : Key or None
+        What is shown now.
+    """
+    best = int(keys.argmax())
+    if current is None:
+        return KEYS[best]
+    shown = KEYS.index(current)
+    return KEYS[best] if _log_odds(keys[best], keys[shown]) > KEY_LOG_ODDS else current
+
+
+def choose_fallback(
+    foreseen: int | None, current: int | None, keys: KeyDistribution
+) -> int:
+    """Choose a chord when the deadline has passed.
+
+    What was foreseen for the step stands; without it, what sounds goes on; and
+    if nothing has sounded yet, the tonic of the likeliest key.
+    """
+    for chord in (foreseen, current):
+        if chord is not None and chord != NO_CHORD_INDEX:
+            return chord
+    key = KEYS[int(keys.argmax())]
+    return chord_index(Chord(key.tonic, "min" if key.mode == "minor" else "maj"))
+
+
+def cutoff_frame(effect_frame: int, lead_frames: int, period_frames: int) -> int:
+    """Say until when a decision may listen that takes effect at a frame.
+
+    The lead is never shorter than two periods: one to carry the notes in, one to
+    carry the answer out.
+    """
+    return effect_frame - max(lead_frames, 2 * period_frames)
+
+
+def _best_quality(distribution: Distribution, triad: int) -> int:
+    """Give the likeliest chord of a triad."""
+    of_triad = np.where(triad == _TRIAD_OF, distribution[:NO_CHORD_INDEX], -1.0)
+    return int(of_triad.argmax())
+
+
+def _log_odds(one: float, other: float) -> float:
+    return float(np.log(max(one, _LEAST)) - np.log(max(other, _LEAST)))
+
+
+_LEAST = 1e-9
