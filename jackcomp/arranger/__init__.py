@@ -1,0 +1,1 @@
+"""How we will play it."""

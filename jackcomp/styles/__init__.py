@@ -1,0 +1,1 @@
+"""The styles as data: one TOML file each, read by ``arranger/pattern.py``."""
