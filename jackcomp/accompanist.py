@@ -1,0 +1,459 @@
+"""One step of thinking: reports of the core in, orders to the core out. No threads.
+
+The worker (live) and the offline host feed the same object, report by report, so
+both make the same music. Things are decided at *moments*: on the line of every grid
+step, at each eighth in its first half, where a chord may still be mended, and an
+eighth before its end, when the brain is told what the step was and looks ahead, so
+that its answer is there before the next line. For a moment at tick T the core is
+asked for a cut-off at T minus the lead; what it reports before that cut-off is what
+the decision knows, and nothing else.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from jackcomp.arranger.arrange import Arrangement, Arranger, Span
+from jackcomp.arranger.voicing import Voicing
+from jackcomp.arrays import Distribution
+from jackcomp.brain.model import Brain
+from jackcomp.decision import policy
+from jackcomp.decision.fusion import pool
+from jackcomp.decision.policy import Decision
+from jackcomp.ear.listen import Ear, Heard
+from jackcomp.foresight import Foresight
+from jackcomp.messages import (
+    Cutoff,
+    Order,
+    Part,
+    PlannedNote,
+    Replace,
+    Report,
+    ReportKind,
+)
+from jackcomp.theory.chord import NO_CHORD, Chord
+from jackcomp.theory.key import Key
+from jackcomp.theory.vocabulary import CHORDS, chord_index
+from jackcomp.timeline.meter import Meter, step_at, step_start
+
+EIGHTH_TICKS = 960
+
+PLAN_BARS = 3
+"""A plan reaches this far, so that two bars are always scheduled ahead."""
+
+CUTOFFS_AHEAD = 16
+"""Grid steps whose cut-offs the core already has."""
+
+LISTEN_TICKS = 1920
+"""How long it listens to the first note of a phrase before it comes in."""
+
+_PARTS = (Part.CHORDS, Part.BASS)
+
+
+class Point(Enum):
+    """What a moment is for."""
+
+    LINE = "line"
+    MEND = "mend"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When something is decided: the grid step, and where the answer takes effect.
+
+    All in ticks; ``tick`` is ``start`` on the line and later otherwise.
+    """
+
+    point: Point
+    step: int
+    start: int
+    end: int
+    tick: int
+    cutoff: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChordChange:
+    """From ``tick`` on ``chord`` sounds, in what is heard as ``key``."""
+
+    tick: int
+    chord: Chord
+    key: Key
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is shown: what sounds, and what will probably come."""
+
+    tick: int
+    chord: Chord
+    key: Key
+    key_probability: float
+    ahead: tuple[tuple[Chord, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sounding:
+    """A chord of the plan as it is voiced, over [start, end)."""
+
+    start: int
+    end: int
+    chord: Chord
+    voicing: Voicing | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A batch that waits for its receipt: what it plans, and the key heard then."""
+
+    plan: list[_Sounding]
+    key: Key
+
+
+class Accompanist:
+    """Listens, looks ahead, decides, and says what to play.
+
+    Parameters
+    ----------
+    ear, brain, arranger
+        The rooms; the ear has the key if it was given.
+    meter : Meter
+        Bars and grid steps, constant.
+    lead_ticks : int
+        Distance from a cut-off to the moment that it decides.
+    ai_weight : float
+        0 listens to the ear alone, 1 to the brain alone.
+    end_after_bars : int
+        After so many bars without a note it ends; 0 never.
+    mends : bool
+        Whether a chord may change inside its grid step.
+    explain : callable, optional
+        Is given every decision.
+    """
+
+    def __init__(
+        self,
+        ear: Ear,
+        brain: Brain,
+        arranger: Arranger,
+        meter: Meter,
+        *,
+        lead_ticks: int,
+        ai_weight: float,
+        end_after_bars: int,
+        mends: bool = True,
+        explain: Callable[[Decision], None] | None = None,
+    ) -> None:
+        self._ear = ear
+        self._foresight = Foresight(brain, meter, PLAN_BARS * len(meter.steps))
+        self._arranger = arranger
+        self._meter = meter
+        self._lead_ticks = lead_ticks
+        self._ai_weight = ai_weight
+        self._end_after_bars = end_after_bars
+        self._mends = mends
+        self._explain = explain
+        self._generation = 0
+        self.changes: list[ChordChange] = []
+        self.outlook: Outlook | None = None
+        self.end_tick: int | None = None
+        self._reset(0)
+
+    def _reset(self, tick: int) -> None:
+        """Forget the song; the next report is at ``tick``."""
+        self._ear.reset()
+        self._next_step = step_at(self._meter, tick)[0]
+        self._foresight.reset(self._next_step)
+        self._moments: dict[int, Moment] = {}
+        self._sent: dict[int, _Sent] = {}
+        self._plan: list[_Sounding] = []
+        self._now: _Sounding | None = None
+        self._key: Key | None = None
+        self._solo: deque[tuple[int, int, int]] = deque()
+        self._held: set[int] = set()
+        self._first_heard: int | None = None
+        self._last_heard = tick
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether chords sound or are planned: false while it waits for a phrase."""
+        return self._now is not None
+
+    # ---- what the core reports ----
+
+    def hear(self, report: Report) -> list[Order]:
+        """Take one report and return what follows from it at once."""
+        match report.kind:
+            case ReportKind.STARTED:
+                tick = report.tick or 0
+                self._reset(tick)
+                return self._ask_for_cutoffs(tick)
+            case ReportKind.STOPPED:
+                self._reset(0)
+            case ReportKind.MIDI if report.tick is not None:
+                self._listen(report, report.tick)
+            case ReportKind.LOST if report.tick is not None:
+                self._held.clear()
+                self._ear.forget_held(report.tick)
+            case ReportKind.APPLIED | ReportKind.DROPPED:
+                self._settle(report)
+            case ReportKind.CUTOFF:
+                moment = self._moments.pop(report.generation, None)
+                if moment is not None:
+                    return self._meet(moment)
+        return []
+
+    def _listen(self, report: Report, tick: int) -> None:
+        if report.status == 0x90:
+            self._ear.note_on(tick, report.key, report.value)
+            self._held.add(report.key)
+            self._solo.append((tick, report.key, report.value))
+            if self._first_heard is None:
+                self._first_heard = tick
+        elif report.status == 0x80:
+            self._ear.note_off(tick, report.key)
+            self._held.discard(report.key)
+        else:
+            self._ear.pedal(tick, report.value >= 64)
+        self._last_heard = tick
+
+    def _settle(self, report: Report) -> None:
+        """Note what a batch has become: only now is it sure what sounds."""
+        sent = self._sent.pop(report.generation, None)
+        if sent is None:
+            return
+        chosen = sounds = sent.plan[0]
+        if report.kind is ReportKind.APPLIED:
+            self._plan = sent.plan
+        else:
+            sounds = self._planned_at(chosen.start)
+        if self._now is chosen:
+            self._now = sounds
+        last = self.changes[-1].chord if self.changes else NO_CHORD
+        if sounds.chord != last:
+            self.changes.append(ChordChange(chosen.start, sounds.chord, sent.key))
+
+    # ---- moments ----
+
+    def _ask_for_cutoffs(self, now: int) -> list[Order]:
+        """Ask for the cut-offs of all moments up to `CUTOFFS_AHEAD` steps ahead."""
+        orders: list[Order] = []
+        last = step_at(self._meter, now)[0] + CUTOFFS_AHEAD
+        for step in range(self._next_step, last + 1):
+            for moment in self._moments_of(step):
+                if moment.cutoff >= now:
+                    number = self._take_number()
+                    self._moments[number] = moment
+                    orders.append(Cutoff(moment.cutoff, number))
+        self._next_step = max(self._next_step, last + 1)
+        return orders
+
+    def _moments_of(self, step: int) -> list[Moment]:
+        start, end = step_start(self._meter, step), step_start(self._meter, step + 1)
+        middle = start + (end - start) // 2
+        points = [(Point.LINE, start)] if start >= 0 else []
+        if self._mends and start >= 0:
+            mends = range(start + EIGHTH_TICKS, middle + 1, EIGHTH_TICKS)
+            points += [(Point.MEND, tick) for tick in mends]
+        points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
+        return [
+            Moment(point, step, start, end, tick, tick - self._lead_ticks)
+            for point, tick in points
+        ]
+
+    def _take_number(self) -> int:
+        self._generation += 1
+        return self._generation
+
+    def _meet(self, moment: Moment) -> list[Order]:
+        orders: list[Order] = []
+        if moment.point is Point.CLOSE:
+            orders = self._ask_for_cutoffs(moment.cutoff)
+            if self._first_heard is not None:
+                self._foresight.close(moment.step, self._believe(moment)[1])
+        elif self._now is not None and self._is_over(moment):
+            orders = self._end(moment, self._now)
+        elif self._now is not None or self._may_enter(moment):
+            orders = self._decide(moment)
+        return orders
+
+    def _believe(self, moment: Moment) -> tuple[Heard, Distribution]:
+        """Pool what was heard of the moment's step with what was expected there."""
+        heard = self._ear.hear(moment.start, moment.cutoff, moment.end)
+        expected = self._foresight.expected
+        return heard, pool(expected, heard.chords, self._ai_weight, heard.expected)
+
+    def _may_enter(self, moment: Moment) -> bool:
+        """Whether to come in: on a line, with bass and all, once a beat was heard."""
+        if moment.point is not Point.LINE or self._first_heard is None:
+            return False
+        return moment.cutoff - self._first_heard >= LISTEN_TICKS
+
+    def _is_over(self, moment: Moment) -> bool:
+        """Whether the soloist has been silent for so long that we end, on a bar."""
+        if (
+            not self._end_after_bars
+            or self._held
+            or moment.tick % self._meter.bar_ticks
+        ):
+            return False
+        silence = moment.tick - self._last_heard
+        return silence >= self._end_after_bars * self._meter.bar_ticks
+
+    def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
+        """End on a held tonic and wait for the next phrase."""
+        heard, _ = self._believe(moment)
+        key = self._follow_key(heard)
+        tonic = Chord(key.tonic, "maj" if key.mode == "major" else "min")
+        end = moment.tick + self._meter.bar_ticks
+        arrangement = self._arranger.ending(moment.tick, tonic, now.voicing)
+        chosen = _Sounding(moment.tick, end, tonic, None)
+        silence = _Sounding(end, end, NO_CHORD, None)
+        orders: list[Order] = [
+            self._replace([chosen], _planned_notes(arrangement), key, vamp=False),
+            self._replace([silence], (), key, vamp=False),
+        ]
+        self._now = None
+        self._first_heard = None
+        self.end_tick = end
+        return orders
+
+    def _decide(self, moment: Moment) -> list[Order]:
+        """Decide what sounds from this moment on, and plan on from there."""
+        heard, pooled = self._believe(moment)
+        before = None if self._now is None else chord_index(self._now.chord)
+        place = (
+            policy.Moment.LINE if moment.point is Point.LINE else policy.Moment.INSIDE
+        )
+        after = policy.choose(pooled, before, place)
+        key = self._follow_key(heard)
+        if self._explain is not None:
+            self._explain(
+                Decision(
+                    tick=moment.tick,
+                    cutoff_tick=moment.cutoff,
+                    moment=place,
+                    before=before,
+                    after=after,
+                    ear=policy.top_chords(heard.chords),
+                    brain=policy.top_chords(self._foresight.expected),
+                    pooled=policy.top_chords(pooled),
+                    key=key,
+                    key_probability=float(heard.keys.max()),
+                    confidence=policy.confidence_in(pooled, after),
+                    weight=heard.weight,
+                    notes=tuple(note.note for note in heard.notes),
+                )
+            )
+        if moment.point is Point.MEND and after == before:
+            return []
+        return [self._lay_plan(moment, after, heard, key)]
+
+    def _follow_key(self, heard: Heard) -> Key:
+        self._key = policy.choose_key(heard.keys, self._key)
+        return self._key
+
+    # ---- the plan ----
+
+    def _lay_plan(self, moment: Moment, after: int, heard: Heard, key: Key) -> Replace:
+        ahead = [
+            pool(expected, heard.expected, self._ai_weight, heard.expected)
+            for expected in self._foresight.ahead(after)
+        ]
+        # Foreseen chords hold unless another is likelier, like those decided on.
+        chosen = [after]
+        for chances in ahead:
+            chosen.append(policy.choose(chances, chosen[-1]))
+        chords = [CHORDS[index] for index in chosen]
+        ends = [
+            step_start(self._meter, moment.step + 1 + i) for i in range(len(chords))
+        ]
+        starts = [moment.tick, *ends[:-1]]
+        now = self._now
+        arrangement = self._arranger.arrange(
+            [Span(*span) for span in zip(starts, ends, chords, strict=True)],
+            now.voicing if now is not None else None,
+            intensity=self._intensity(moment.cutoff),
+            ceiling=self._ceiling(moment.cutoff),
+            mended=moment.point is Point.MEND and now is not None,
+        )
+        sounding = [
+            _Sounding(*row)
+            for row in zip(starts, ends, chords, arrangement.voicings, strict=True)
+        ]
+        order = self._replace(
+            sounding,
+            _planned_notes(arrangement),
+            key,
+            cut=moment.point is Point.MEND,
+        )
+        self._now = sounding[0]
+        self.end_tick = None
+        probabilities = [
+            policy.confidence_in(chances, index)
+            for chances, index in zip(ahead, chosen[1:], strict=True)
+        ]
+        self.outlook = Outlook(
+            moment.tick,
+            chords[0],
+            key,
+            float(heard.keys.max()),
+            tuple(zip(chords[1:], probabilities, strict=True)),
+        )
+        return order
+
+    def _replace(
+        self,
+        plan: list[_Sounding],
+        notes: tuple[PlannedNote, ...],
+        key: Key,
+        *,
+        cut: bool = False,
+        vamp: bool = True,
+    ) -> Replace:
+        """Make a batch, and remember what it means until its receipt comes."""
+        number = self._take_number()
+        start, until = plan[0].start, plan[-1].end
+        self._sent[number] = _Sent(plan, key)
+        return Replace(number, start, until, _PARTS, notes, cut=cut, vamp=vamp)
+
+    def _planned_at(self, tick: int) -> _Sounding:
+        """Return what the core has at ``tick``: it goes on with its last bar."""
+        bar_ticks = self._meter.bar_ticks
+        past = tick - self._plan[-1].end if self._plan else -1
+        repeated = max(past // bar_ticks + 1, 0)
+        for sounding in self._plan:
+            if sounding.start <= tick - repeated * bar_ticks < sounding.end:
+                return sounding
+        return _Sounding(tick, tick, NO_CHORD, None)
+
+    def _recent(self, now: int) -> list[tuple[int, int, int]]:
+        """Return the soloist's notes of the last bar, as (tick, note, velocity)."""
+        while self._solo and self._solo[0][0] < now - self._meter.bar_ticks:
+            self._solo.popleft()
+        return list(self._solo)
+
+    def _intensity(self, now: int) -> float:
+        """Follow how loud the soloist plays: velocity 0 is 0, 127 is 1."""
+        velocities = [velocity for _, _, velocity in self._recent(now)]
+        return sum(velocities) / len(velocities) / 127 if velocities else 0.5
+
+    def _ceiling(self, now: int) -> int | None:
+        notes = [note for _, note, _ in self._recent(now)]
+        return min(notes) if notes else None
+
+
+def _planned_notes(arrangement: Arrangement) -> tuple[PlannedNote, ...]:
+    return tuple(
+        PlannedNote(
+            note.tick,
+            note.duration,
+            Part[note.part.upper()],
+            note.note,
+            note.velocity,
+            note.tie,
+        )
+        for note in arrangement.notes
+    )

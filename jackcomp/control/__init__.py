@@ -1,0 +1,1 @@
+"""How a person follows and steers it while it plays."""

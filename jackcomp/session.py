@@ -1,0 +1,214 @@
+"""What the main thread keeps of a live session, and what it shows.
+
+Recordings go into a new folder ``take-001``, ``take-002`` ... under ``--record``:
+``chart.txt``, written line by line as the chords sound, and ``accompaniment.mid``.
+"""
+
+import json
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from jackcomp import duo
+from jackcomp.accompanist import Accompanist, Outlook
+from jackcomp.arranger.pattern import load_style
+from jackcomp.config import Settings
+from jackcomp.control.terminal import Ahead, Snapshot, TerminalView, choose_mode
+from jackcomp.engine.link import Engine, cycle_percentile_us
+from jackcomp.errors import ConfigError
+from jackcomp.messages import Report
+from jackcomp.outputs import check_writable
+from jackcomp.performance import CHART_HEADER, chart_line, write_midi
+from jackcomp.theory.chord import format_harte
+from jackcomp.theory.key import format_key, harmonic_function, roman_numeral
+from jackcomp.timeline.clock import Anchor, Timeline, ns_per_quarter_to_bpm
+from jackcomp.timeline.meter import (
+    TICKS_PER_QUARTER,
+    bar_beat,
+    format_position,
+    step_at,
+    step_start,
+)
+from jackcomp.worker import Worker
+
+STATS_SECONDS = 1.0
+AHEAD_SHOWN = 4
+
+
+class Session:
+    """What the main thread keeps and shows: recordings, counters, the view."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        place: duo.Place,
+        engine: Engine,
+        accompanist: Accompanist,
+    ) -> None:
+        self._settings = settings
+        self._place = place
+        self._engine = engine
+        self._accompanist = accompanist
+        self._timeline = Timeline.from_anchor(
+            Anchor(0, 0, place.ns_per_quarter, place.rate)
+        )
+        self._stack = ExitStack()
+        self._played: list[Report] = []
+        self._seen_changes = 0
+        self._next_stats = 0.0
+        self._said_worker_error = False
+        if settings.stats is not None:
+            check_writable(settings.stats)  # before anything is made
+        self._take = _new_take(settings.record) if settings.record else None
+        self._chart = self._open(self._take / "chart.txt") if self._take else None
+        if self._chart is not None:
+            print(CHART_HEADER, file=self._chart, flush=True)
+        self._stats = self._open(settings.stats) if settings.stats else None
+        mode = choose_mode(settings.view, sys.stdout)
+        self._view = TerminalView(sys.stdout, mode)
+        self._stack.enter_context(self._view)
+
+    def _open(self, path: Path) -> TextIO:
+        return self._stack.enter_context(path.open("w", encoding="utf-8"))
+
+    def say(self, line: str) -> None:
+        """Tell the player something, on stderr."""
+        sys.stderr.write(line + "\n")
+
+    def look(self, period: int, worker: Worker) -> None:
+        """Record and show what has happened since the last look."""
+        self._record()
+        if self._stats is not None and time.monotonic() >= self._next_stats:
+            self._next_stats = time.monotonic() + STATS_SECONDS
+            print(json.dumps(self._stats_record(worker)), file=self._stats, flush=True)
+        if worker.error is not None and not self._said_worker_error:
+            self._said_worker_error = True
+            self.say(
+                f"the thinking has stopped ({worker.error!r}): the last bar goes on, "
+                "restart jackcomp"
+            )
+        self._view.show(self._snapshot(period))
+
+    def _record(self) -> None:
+        played = self._engine.played()
+        changes = self._accompanist.changes[self._seen_changes :]
+        self._seen_changes += len(changes)
+        if self._take is None:
+            return
+        self._played += played
+        for change in changes:
+            line = chart_line(change, self._place.meter, self._timeline)
+            print(line, file=self._chart, flush=True)
+
+    def close(self) -> None:
+        """Write what is left, when the core has fallen silent."""
+        with self._stack:
+            self._record()
+            if self._take is None:
+                return
+            style = load_style(duo.style_name(self._settings))
+            write_midi(
+                self._take / "accompaniment.mid",
+                self._played,
+                self._accompanist.changes,
+                self._place.meter,
+                self._timeline,
+                duo.programs(style),
+            )
+            self.say(f"recorded in {self._take}")
+
+    def _stats_record(self, worker: Worker) -> dict[str, object]:
+        counters = self._engine.counters()
+        histogram = self._engine.histogram()
+        outlook = self._accompanist.outlook
+        record: dict[str, object] = {
+            "time": round(time.monotonic(), 3),
+            "frame": counters.last_frame,
+            "cycle_us": {
+                "p50": cycle_percentile_us(histogram, 50),
+                "p99": cycle_percentile_us(histogram, 99),
+                "p999": cycle_percentile_us(histogram, 99.9),
+                "max": counters.max_cycle_ns / 1000,
+            },
+            "ring_overflows": counters.heard_overflows + counters.played_overflows,
+            "slack_ms": self._slack_ms(worker),
+            "key": format_key(outlook.key) if outlook else None,
+            "chord": format_harte(outlook.chord, outlook.key) if outlook else None,
+            "bpm": ns_per_quarter_to_bpm(self._place.ns_per_quarter),
+        }
+        return record | {
+            name: value
+            for name, value in asdict(counters).items()
+            if name not in ("max_cycle_ns", "last_frame", "last_tick")
+        }
+
+    def _slack_ms(self, worker: Worker) -> float | None:
+        """Return how much of the lead was left when the last plan was sent."""
+        if worker.slack_ticks is None:
+            return None
+        quarters = worker.slack_ticks / TICKS_PER_QUARTER
+        return round(quarters * self._place.ns_per_quarter / 1e6, 3)
+
+    def _snapshot(self, period: int) -> Snapshot:
+        counters = self._engine.counters()
+        outlook = self._accompanist.outlook
+        meter = self._place.meter
+        tick = counters.last_tick
+        bar, beat, _ = bar_beat(meter, tick or 0)
+        is_playing = self._accompanist.is_playing
+        return Snapshot(
+            state="playing" if is_playing else "waiting for a phrase",
+            bar=bar,
+            beat=beat,
+            beats=meter.numerator,
+            meter=str(meter),
+            bpm=ns_per_quarter_to_bpm(self._place.ns_per_quarter),
+            key=format_key(outlook.key) if outlook else "",
+            key_probability=outlook.key_probability if outlook else 0.0,
+            chord=format_harte(outlook.chord, outlook.key) if outlook else "N",
+            function=_function(outlook) if outlook else "",
+            ahead=self._ahead(outlook) if outlook else (),
+            xruns=counters.xruns,
+            own_misses=counters.own_misses,
+            late_events=counters.late_events,
+            worst_cycle_us=counters.max_cycle_ns // 1000,
+            period_us=period * 1_000_000 // self._place.rate,
+        )
+
+    def _ahead(self, outlook: Outlook) -> tuple[Ahead, ...]:
+        meter = self._place.meter
+        step, _ = step_at(meter, outlook.tick)
+        return tuple(
+            Ahead(
+                format_position(meter, step_start(meter, step + 1 + number)),
+                format_harte(chord, outlook.key),
+                probability,
+            )
+            for number, (chord, probability) in enumerate(outlook.ahead[:AHEAD_SHOWN])
+        )
+
+
+def _function(outlook: Outlook) -> str:
+    if outlook.chord.is_none:
+        return ""
+    numeral = roman_numeral(outlook.chord, outlook.key)
+    return f"{numeral} {harmonic_function(outlook.chord, outlook.key)}"
+
+
+def _new_take(folder: Path) -> Path:
+    """Make the next free ``take-NNN`` in a folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number in range(1, 1000):
+            take = folder / f"take-{number:03d}"
+            if not take.exists():
+                take.mkdir()
+                return take
+    except OSError as error:
+        raise ConfigError(
+            f"cannot record in '{folder}': {error.strerror}: choose another folder"
+        ) from error
+    raise ConfigError(f"cannot record in '{folder}': 999 takes are there: empty it")
