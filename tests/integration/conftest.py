@@ -123,15 +123,22 @@ def play_live(
     """Start ``jackcomp`` on a server and wait until it is in the graph.
 
     It is in a folder of its own and writes its counters to ``stats.jsonl``; a
-    ``runner`` is Python code that runs in its place.
+    ``runner`` is Python code that runs in its place. Only with ``connects`` it
+    connects anything by itself.
     """
     with ExitStack() as stack:
 
-        def play(server: str, *arguments: object, runner: str | None = None) -> Program:
+        def play(
+            server: str,
+            *arguments: object,
+            runner: str | None = None,
+            connects: bool = False,
+        ) -> Program:
             folder = tmp_path / f"live-{len(list(tmp_path.glob('live-*')))}"
             folder.mkdir()
             start = ["-c", runner] if runner else ["-m", "jackcomp"]
-            options = ["--server", server, "--no-connect", "--view", "none"]
+            options = ["--server", server, "--view", "none"]
+            options += [] if connects else ["--no-connect"]
             program = Program(
                 [sys.executable, *start, *options, "--stats", "stats.jsonl"]
                 + [str(argument) for argument in arguments],
@@ -165,6 +172,7 @@ class Musician:
         self._schedule: list[tuple[int, bytes]] = []
         self._first = self._client.frame_time
         self._reached = threading.Event()
+        self._is_closed = False
         self._goal: int | None = None
         self.frame = self._first
         self.heard: list[tuple[int, bytes]] = []
@@ -175,8 +183,11 @@ class Musician:
         self._client.activate()
 
     def close(self) -> None:
-        self._client.deactivate()
-        self._client.close()
+        """Leave the graph, once; before the server ends."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._client.deactivate()
+            self._client.close()
 
     def _on_xrun(self, _delay_us: float) -> None:
         self.xruns += 1
