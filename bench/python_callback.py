@@ -20,7 +20,14 @@ import jack
 from jackcomp.engine._jack_host import ffi, lib
 
 from jackcomp.engine import _core
-from jackcomp.engine.host import AUDIO_PORTS, _address, _pointer, open_client
+from jackcomp.engine.host import (
+    AUDIO_PORTS,
+    MIDI_INPUTS,
+    MIDI_OUTPUTS,
+    _address,
+    _pointer,
+    open_client,
+)
 from jackcomp.engine.link import Engine, EngineSettings, cycle_percentile_us
 from jackcomp.engine.synth import Synth
 from jackcomp.live import SWITCH_SECONDS, _stress
@@ -131,17 +138,16 @@ def _record(engine: Engine, cycle: PythonCycle) -> dict[str, object]:
 
 def _install(client: jack.Client, engine: Engine, cycle: object) -> object:
     """Do as `JackHost` does, but with this cycle."""
-    midi_in = client.midi_inports.register("midi_in")
-    midi_out = client.midi_outports.register("midi_out")
-    audio = [client.outports.register(name) for name in AUDIO_PORTS]
+    ports = [client.midi_inports.register(name) for name in MIDI_INPUTS]
+    ports += [client.midi_outports.register(name) for name in MIDI_OUTPUTS]
+    ports += [client.outports.register(name) for name in AUDIO_PORTS]
     return lib.jack_host_new(
         _pointer(client),
-        _pointer(midi_in),
-        _pointer(midi_out),
-        ffi.new("uintptr_t[]", [_pointer(port) for port in audio]),
+        ffi.new("uintptr_t[]", [_pointer(port) for port in ports]),
         engine.pointer,
         _address(cycle),
         _address(_core.ffi.addressof(_core.lib, "engine_measured")),
+        _address(_core.ffi.addressof(_core.lib, "engine_await_answer")),
     )
 
 

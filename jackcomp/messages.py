@@ -36,6 +36,7 @@ class ReportKind(IntEnum):
     DROPPED = 6
     LOST = 7
     PLAYED = 8
+    TEMPO = 9
 
 
 class OrderKind(IntEnum):
@@ -62,8 +63,8 @@ class Report:
     """From the core: a note of the soloist, a cut-off, a receipt, a note played.
 
     ``tick`` is None while the clock stands. ``generation`` is that of the cut-off
-    or batch; ``status`` is a MIDI status without its channel for the soloist's
-    notes and with it for played ones.
+    or batch, and of STARTED and TEMPO the nanoseconds a quarter; ``status`` is a MIDI
+    status without its channel for the soloist's notes and with it for played ones.
     """
 
     kind: ReportKind

@@ -38,11 +38,13 @@ class Worker(threading.Thread):
             self.error = error
 
     def _take_reports(self) -> None:
+        posts = self._engine.posts()  # before what waits is read
         for report in self._engine.heard():
             orders = self._accompanist.hear(report)
             if orders:
                 self._waiting = send_all(self._engine, self._waiting + orders)
                 self._note_slack(orders)
+        self._engine.answer(posts)
 
     def _note_slack(self, orders: list[Order]) -> None:
         now = self._engine.counters().last_tick

@@ -11,7 +11,12 @@ from cffi import FFI
 
 HERE = Path(__file__).parent / "core"
 RELATIVE = "jackcomp/engine/core"  # setuptools wants paths relative to setup.py
-SOURCES = ("ring", "clock", "events", "plan", "click", "reverb", "cycle", "engine")
+SOURCES = (
+    *("ring", "clock", "events", "plan", "click", "reverb"),
+    *("midi_clock", "sync", "cycle", "engine"),
+)
+HOST_HEADERS = ("core", "records", "bbt", "jack_host", "jack_room")
+HOST_SOURCES = ("jack_host", "jack_transport", "jack_latency", "bbt", "clock")
 FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
 
 CORE_API = """
@@ -20,6 +25,7 @@ typedef struct { int64_t frame; int64_t tick_fp; int64_t ns_per_quarter;
 typedef ... engine;
 int64_t tick_to_frame(const clock_anchor *a, int64_t tick);
 int64_t frame_to_tick(const clock_anchor *a, int64_t frame);
+int64_t frame_to_tick_fp(const clock_anchor *a, int64_t frame);
 clock_anchor clock_retempo(const clock_anchor *a, int64_t tick, int64_t ns);
 engine *engine_new(int64_t rate);
 void engine_free(engine *e);
@@ -35,7 +41,12 @@ void engine_wake(engine *e);
 void engine_count(engine *e, engine_counters *counters);
 void engine_histogram(engine *e, uint32_t *buckets);
 uint64_t engine_bucket_ns(uint32_t bucket);
+uint32_t engine_posts(engine *e);
+void engine_answer(engine *e, uint32_t posts);
+bool engine_await_answer(engine *e, int64_t timeout_ns);
+void engine_change_rate(engine *e, int64_t rate);
 void engine_ask_panic(engine *e);
+void engine_ask_release(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);
@@ -45,9 +56,11 @@ void synth_be_quiet(void);
 #define CYCLE_BUCKETS ...
 #define MAX_BATCH_NOTES ...
 enum { AUDIO_PORTS = ... };
-enum { START_COUNT_IN = ..., START_FIRST_NOTE = ..., START_TRANSPORT = ... };
+enum { START_COUNT_IN = ..., START_FIRST_NOTE = ..., START_TRANSPORT = ...,
+       START_MIDI_CLOCK = ... };
 enum { HEARD_MIDI = ..., HEARD_CUTOFF = ..., HEARD_STARTED = ..., HEARD_STOPPED = ...,
-       HEARD_APPLIED = ..., HEARD_DROPPED = ..., HEARD_LOST = ..., PLAYED_MIDI = ... };
+       HEARD_APPLIED = ..., HEARD_DROPPED = ..., HEARD_LOST = ..., PLAYED_MIDI = ...,
+       HEARD_TEMPO = ... };
 enum { ORDER_REPLACE = ..., ORDER_NOTE = ..., ORDER_CUTOFF = ..., ORDER_TEMPO = ...,
        ORDER_PROGRAM = ... };
 enum { FLAG_CUT = ..., FLAG_DEADLINE = ..., FLAG_TIE = ..., FLAG_VAMP = ... };
@@ -55,12 +68,17 @@ enum { FLAG_CUT = ..., FLAG_DEADLINE = ..., FLAG_TIE = ..., FLAG_VAMP = ... };
 
 HOST_API = """
 typedef ... jack_host;
-jack_host *jack_host_new(uintptr_t client, uintptr_t midi_in, uintptr_t midi_out,
-                         const uintptr_t *audio, uintptr_t core, uintptr_t cycle,
-                         uintptr_t measure);
+typedef struct { uint32_t capture_min, capture_max, playback_min, playback_max;
+} port_latency;
+jack_host *jack_host_new(uintptr_t client, const uintptr_t *ports, uintptr_t core,
+                         uintptr_t cycle, uintptr_t measure, uintptr_t await);
 void jack_host_free(jack_host *h);
 uint32_t jack_host_period(jack_host *h);
 bool jack_host_is_gone(jack_host *h);
+uint32_t jack_host_changes(jack_host *h);
+uint32_t jack_host_foreign_beats(jack_host *h);
+int jack_host_lead(jack_host *h);
+port_latency jack_latency(uintptr_t client, const char *port);
 """
 
 core = FFI()
@@ -76,12 +94,13 @@ core.set_source(
 )
 
 jack_host = FFI()
-jack_host.cdef(HOST_API)
+jack_host.cdef((HERE / "bbt.h").read_text(encoding="utf-8") + HOST_API)
 jack_host.set_source(
     "jackcomp.engine._jack_host",
     '#include "jack_host.h"\n',
-    sources=[f"{RELATIVE}/jack_host.c"],
+    sources=[f"{RELATIVE}/{name}.c" for name in HOST_SOURCES],
+    depends=[f"{RELATIVE}/{name}.h" for name in HOST_HEADERS],
     include_dirs=[str(HERE)],
-    libraries=["jack"],
+    libraries=["jack", "m"],
     extra_compile_args=FLAGS,
 )

@@ -1,16 +1,15 @@
-"""The JACK client: opening, ports, connections, closing (set-up only).
+"""The JACK client: opening, ports, metadata, connections, closing (set-up only).
 
-JACK-Client opens the client and watches the graph; the callbacks are in C
+JACK-Client opens the client and lists the graph; the callbacks are in C
 (``core/jack_host.c``), because a Python callback misses its deadline as soon as
 another Python thread is busy. The raw pointers that C needs are private
 attributes of JACK-Client: this file is the only place that reads them, and it
 checks that they exist.
 """
 
-import re
+import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import TypeAlias
 
 try:
     import jack
@@ -22,9 +21,14 @@ except OSError as missing:
 from jackcomp.engine import _core
 from jackcomp.engine._jack_host import ffi, lib
 from jackcomp.engine.link import Engine
+from jackcomp.engine.wiring import Pair, PortInfo
 from jackcomp.errors import EngineError
 
+Client: TypeAlias = jack.Client
+
+MIDI_INPUTS, MIDI_OUTPUTS = ("midi_in", "control_in"), ("midi_out",)
 AUDIO_PORTS = ("out_left", "out_right", "solo_left", "solo_right", "click")
+PORTS = (*MIDI_INPUTS, *MIDI_OUTPUTS, *AUDIO_PORTS)
 PRETTY_NAMES = {
     "midi_in": "Soloist",
     "control_in": "Control",
@@ -35,27 +39,26 @@ PRETTY_NAMES = {
     "solo_right": "Soloist right",
     "click": "Click",
 }
+PORT_GROUPS = {
+    "out_left": "Accompaniment",
+    "out_right": "Accompaniment",
+    "solo_left": "Soloist",
+    "solo_right": "Soloist",
+}
 _METADATA = "http://jackaudio.org/metadata/"
-_STOP_SECONDS = 1.0
+_TEXT, _INTEGER = "text/plain", "http://www.w3.org/2001/XMLSchema#int"
+_STOP_SECONDS = 0.4
+_CLOSE_SECONDS = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class PortInfo:
-    """A port of the graph: its name, 'audio' or 'midi', 'in' or 'out'."""
-
-    name: str
-    kind: str
-    direction: str
-    is_physical: bool
-
-
-def open_client(name: str, server: str | None, *, exact: bool = False) -> jack.Client:
+def open_client(name: str, server: str | None, *, exact: bool = False) -> Client:
     """Open a client on a server that already runs; nothing is started.
 
     Raises
     ------
     EngineError
-        If there is no such server; the message says how to start one.
+        If there is no such server, or with ``exact`` the name is taken; the message
+        says what to do.
     """
     jack.set_error_function(_ignore)
     jack.set_info_function(_ignore)
@@ -64,6 +67,13 @@ def open_client(name: str, server: str | None, *, exact: bool = False) -> jack.C
             name, use_exact_name=exact, no_start_server=True, servername=server
         )
     except jack.JackOpenError as error:
+        if exact:
+            # JACK does not say which it was; the message for no server follows here.
+            open_client(name, server).close()
+            raise EngineError(
+                f"the JACK client name '{name}' is taken: choose another with --name, "
+                "or leave out --exact-name"
+            ) from error
         shown = server or "default"
         option = f" -n {server}" if server else ""
         raise EngineError(
@@ -76,7 +86,7 @@ def _ignore(message: str) -> None:
     """JACK's library prints what we say better, in one line."""
 
 
-def list_ports(client: jack.Client) -> list[PortInfo]:
+def list_ports(client: Client) -> list[PortInfo]:
     """List all ports of the graph."""
     return [
         PortInfo(
@@ -100,27 +110,34 @@ class JackHost:
         Made for the client's sample rate. It must outlive the host.
     """
 
-    def __init__(self, client: jack.Client, engine: Engine) -> None:
+    def __init__(self, client: Client, engine: Engine) -> None:
         self._client = client
         self._engine = engine
         self._is_active = False
-        midi = client.midi_inports.register, client.midi_outports.register
-        self._midi_in = midi[0]("midi_in")
-        self._control_in = midi[0]("control_in")
-        self._midi_out = midi[1]("midi_out")
-        self._audio = [client.outports.register(name) for name in AUDIO_PORTS]
-        pointers = [_pointer(port) for port in self._audio]
+        makers = (
+            (client.midi_inports, MIDI_INPUTS),
+            (client.midi_outports, MIDI_OUTPUTS),
+            (client.outports, AUDIO_PORTS),
+        )
+        self._ports = {
+            name: ports.register(name) for ports, names in makers for name in names
+        }
         self._host = lib.jack_host_new(
             _pointer(client),
-            _pointer(self._midi_in),
-            _pointer(self._midi_out),
-            ffi.new("uintptr_t[]", pointers),
+            ffi.new("uintptr_t[]", [_pointer(self._ports[name]) for name in PORTS]),
             engine.pointer,
-            _address(_core.ffi.addressof(_core.lib, "engine_cycle")),
-            _address(_core.ffi.addressof(_core.lib, "engine_measured")),
+            *(
+                _address(_core.ffi.addressof(_core.lib, name))
+                for name in ("engine_cycle", "engine_measured", "engine_await_answer")
+            ),
         )
         if self._host == ffi.NULL:
             raise EngineError("the JACK server refuses our callbacks: restart it")
+
+    @property
+    def name(self) -> str:
+        """The name that the server has given us."""
+        return str(self._client.name)
 
     @property
     def period(self) -> int:
@@ -133,66 +150,67 @@ class JackHost:
         return bool(lib.jack_host_is_gone(self._host))
 
     @property
-    def xrun_load(self) -> float:
+    def changes(self) -> int:
+        """A number that rises with every change of ports and connections."""
+        return int(lib.jack_host_changes(self._host))
+
+    @property
+    def foreign_beats(self) -> int:
+        """Beats in a bar of another timebase master; 0 if there is none."""
+        return int(lib.jack_host_foreign_beats(self._host))
+
+    @property
+    def load(self) -> float:
         """DSP load of the whole graph in percent."""
         return float(self._client.cpu_load())
+
+    def lead(self) -> bool:
+        """Become timebase master, unless another client is; before `start`."""
+        return int(lib.jack_host_lead(self._host)) == 0
 
     def start(self) -> None:
         """Activate the client: the cycle runs from here on."""
         self._client.activate()
         self._is_active = True
-        for order, (name, pretty) in enumerate(PRETTY_NAMES.items()):
-            port = self._client.get_port_by_name(f"{self._client.name}:{name}")
-            kind = "MIDI" if port.is_midi else "AUDIO"
-            for key, value, kind_of_text in (
-                ("pretty-name", pretty, "text/plain"),
-                ("order", str(order), "http://www.w3.org/2001/XMLSchema#int"),
-                ("signal-type", kind, "text/plain"),
-            ):
-                self._client.set_property(
-                    port.uuid, _METADATA + key, value, kind_of_text
-                )
+        for order, (name, port) in enumerate(self._ports.items()):
+            facts = [
+                ("pretty-name", PRETTY_NAMES[name], _TEXT),
+                ("order", str(order), _INTEGER),
+                ("event-types", "MIDI", _TEXT)
+                if port.is_midi
+                else ("signal-type", "AUDIO", _TEXT),
+            ]
+            if name in PORT_GROUPS:
+                facts.append(("port-group", PORT_GROUPS[name], _TEXT))
+            for key, value, kind in facts:
+                self._client.set_property(port.uuid, _METADATA + key, value, kind)
 
-    def connect(self, sources: Sequence[str]) -> list[str]:
-        """Connect keyboards to ``midi_in`` and our sound to the first speakers.
+    def ports(self) -> list[PortInfo]:
+        """List the ports of the others."""
+        ours = f"{self.name}:"
+        return [
+            port for port in list_ports(self._client) if not port.name.startswith(ours)
+        ]
 
-        Parameters
-        ----------
-        sources : sequence of str
-            Regular expressions for MIDI sources by full port name; none means all
-            physical ones except MIDI Through. ``midi_out`` never feeds ``midi_in``.
+    def connections(self) -> set[Pair]:
+        """Return what our ports are connected with."""
+        return {
+            (name, other.name)
+            for name, port in self._ports.items()
+            for other in port.connections
+        }
 
-        Returns
-        -------
-        list of str
-            One line for each connection, made or refused.
-        """
-        made = []
-        for port in self._client.get_ports(is_midi=True, is_output=True):
-            if port.name.startswith(f"{self._client.name}:"):
-                continue
-            by_name = any(re.search(pattern, port.name) for pattern in sources)
-            by_kind = port.is_physical and "midi through" not in port.name.lower()
-            if by_name or (not sources and by_kind):
-                made.append(self._connect(port, self._midi_in))
-        speakers = self._client.get_ports(
-            is_audio=True, is_input=True, is_physical=True
-        )[:2]
-        for name, port in zip(AUDIO_PORTS, self._audio, strict=True):
-            # The click goes to both sides.
-            side = speakers[1:] if name.endswith("right") else speakers[:1]
-            for speaker in speakers if name == "click" else side:
-                made.append(self._connect(port, speaker))
-        return made
-
-    def _connect(self, source: jack.Port, target: jack.Port) -> str:
+    def connect(self, pair: Pair) -> str:
         """Connect two ports; say what was done, or why it was refused."""
-        pair = f"{source.name} -> {target.name}"
+        ours, other = pair
+        names = [f"{self.name}:{ours}", other]
+        if ours in MIDI_INPUTS:
+            names.reverse()
         try:
-            self._client.connect(source, target)
+            self._client.connect(*names)
         except jack.JackError as error:
-            return f"cannot connect {pair}: {error}"
-        return f"connected {pair}"
+            return f"cannot connect {names[0]} -> {names[1]}: {error}"
+        return f"connected {names[0]} -> {names[1]}"
 
     def release(self) -> None:
         """Release all notes and wait until that has reached the listeners.
@@ -215,14 +233,41 @@ class JackHost:
             time.sleep(self.period / self._engine.rate / 2)
 
     def stop(self) -> None:
-        """Release all notes and leave the graph."""
+        """Release all notes and leave the graph, metadata and all."""
         self.release()
-        is_in_graph = self._is_active and not self.is_gone
-        self._is_active = False
-        if is_in_graph:
+        if self._is_active and not self.is_gone:
+            for port in self._ports.values():
+                self._client.remove_properties(port.uuid)
             self._client.deactivate()
+        self.leave()
+
+    def leave(self) -> bool:
+        """Close the client; False if JACK's library hangs in that.
+
+        It does at times when the server has gone (jackaudio/jack2#395). Then the
+        client is left alone, with all that its thread may still touch.
+        """
+        self._is_active = False
+        closing = threading.Thread(target=self._close, name="jackcomp-close")
+        closing.daemon = True
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
+        return not closing.is_alive()
+
+    def _close(self) -> None:
         self._client.close()
         lib.jack_host_free(self._host)
+
+
+def port_latency(client: Client, port: str) -> tuple[int, int, int, int]:
+    """Return the latencies of a port: capture from, to, playback from, to; frames."""
+    found = lib.jack_latency(_pointer(client), port.encode())
+    return (
+        found.capture_min,
+        found.capture_max,
+        found.playback_min,
+        found.playback_max,
+    )
 
 
 def _pointer(owner: object) -> int:

@@ -11,6 +11,7 @@ from jackcomp import messages
 from jackcomp.engine import _core
 from jackcomp.errors import EngineError
 from jackcomp.messages import Order, Report
+from jackcomp.timeline.meter import TICKS_PER_QUARTER
 
 ffi, lib = _core.ffi, _core.lib
 
@@ -69,6 +70,7 @@ class Counters:
     xruns: int
     own_misses: int
     max_cycle_ns: int
+    solo_notes: int
     last_frame: int
     last_tick: int | None
 
@@ -78,13 +80,15 @@ class EngineSettings:
     """How the core starts, clicks and mixes; see ``engine_settings``.
 
     ``click`` has a pair (MIDI note, velocity) for each pulse of a bar; velocity 0
-    is silent, 100 and more is an accent.
+    is silent, 100 and more is an accent. With ``leads`` JACK's transport starts with
+    our clock; with ``sends_clock`` MIDI clock goes out on ``midi_out``.
     """
 
     ns_per_quarter: int
     bar_ticks: int
     pulse_ticks: int
     click: tuple[tuple[int, int], ...]
+    beat_ticks: int = TICKS_PER_QUARTER
     start_tick: int = 0
     start: str = "count-in"
     solo_sounds: bool = True
@@ -92,12 +96,15 @@ class EngineSettings:
     gain: float = 1.0
     solo_gain: float = 1.0
     reverb: float = 0.25
+    leads: bool = False
+    sends_clock: bool = False
 
 
 _START_MODES = {
     "count-in": lib.START_COUNT_IN,
     "first-note": lib.START_FIRST_NOTE,
     "transport": lib.START_TRANSPORT,
+    "midi-clock": lib.START_MIDI_CLOCK,
 }
 
 
@@ -112,8 +119,7 @@ class Engine:
         if self._engine == ffi.NULL:
             raise EngineError("cannot make the engine: no memory left")
         lib.engine_configure(self._engine, _c_settings(settings))
-        if synth is not None:
-            lib.engine_set_synth(self._engine, ffi.cast("void *", synth))
+        lib.engine_set_synth(self._engine, _void(synth))
         self._records = ffi.new("report_record[]", _READ_RECORDS)
         self._played = ffi.new("report_record[]", _READ_RECORDS)
 
@@ -171,6 +177,27 @@ class Engine:
     def wake(self) -> None:
         """Wake the worker, for instance to end it."""
         lib.engine_wake(self._engine)
+
+    def posts(self) -> int:
+        """Count how often the core had something for the worker, now included."""
+        return int(lib.engine_posts(self._engine))
+
+    def answer(self, posts: int) -> None:
+        """Say that all is answered that waited when there were so many posts."""
+        lib.engine_answer(self._engine, posts)
+
+    def change_rate(self, rate: int, synth: int | None) -> None:
+        """Go on at another sample rate, with a synth of that rate; while no host runs.
+
+        Plan, position and tempo stay; what rings ends.
+        """
+        self.rate = rate
+        lib.engine_change_rate(self._engine, rate)
+        lib.engine_set_synth(self._engine, _void(synth))
+
+    def ask_release(self) -> None:
+        """Release the soloist's notes in the next cycle; the plan goes on."""
+        lib.engine_ask_release(self._engine)
 
     def ask_panic(self) -> None:
         """Silence everything in the next cycle and go on."""
@@ -235,7 +262,14 @@ def _c_settings(settings: EngineSettings) -> object:
     record.gain = settings.gain
     record.solo_gain = settings.solo_gain
     record.reverb = settings.reverb
+    record.beat_ticks = settings.beat_ticks
+    record.leads = settings.leads
+    record.sends_clock = settings.sends_clock
     return record
+
+
+def _void(address: int | None) -> object:
+    return ffi.cast("void *", address or 0)
 
 
 def send_all(engine: Engine, orders: Iterable[Order]) -> list[Order]:

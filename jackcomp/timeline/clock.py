@@ -55,6 +55,12 @@ def frame_to_tick(anchor: Anchor, frame: int) -> int:
     return (anchor.tick_fp + last_position // speed) // ONE_TICK
 
 
+def frame_to_tick_fp(anchor: Anchor, frame: int) -> int:
+    """Return the tick at the start of ``frame`` times `ONE_TICK`, rounded down."""
+    speed = anchor.ns_per_quarter * anchor.rate
+    return anchor.tick_fp + (frame - anchor.frame) * _FRAME // speed
+
+
 def retempo(anchor: Anchor, tick: int, ns_per_quarter: int) -> Anchor:
     """Return the anchor for a new tempo from ``tick`` on.
 

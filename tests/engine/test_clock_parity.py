@@ -50,6 +50,21 @@ def test_a_frame_has_the_same_tick(anchor, frames):
     assert lib.frame_to_tick(in_c(anchor), frame) == clock.frame_to_tick(anchor, frame)
 
 
+@given(
+    st.builds(
+        Anchor, FRAMES, st.integers(-(2**61), 2**61), st.just(500_000_000), RATES
+    ),
+    st.integers(-(2**20), 2**20),
+)
+def test_a_frame_has_the_same_exact_tick(anchor, frames):
+    frame = anchor.frame + frames
+    exact = clock.frame_to_tick_fp(anchor, frame)
+    assert lib.frame_to_tick_fp(in_c(anchor), frame) == exact
+    # The largest tick that falls in the frame may begin within it.
+    ahead = clock.frame_to_tick(anchor, frame) * ONE_TICK - exact
+    assert -ONE_TICK < ahead <= clock.frame_to_tick_fp(anchor, frame + 1) - exact + 1
+
+
 @given(ANCHORS, TICKS, TEMPOS)
 @example(AT_120, -1, 400_000_001)
 @example(AT_120, 7, 400_000_001)

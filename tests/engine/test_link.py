@@ -140,7 +140,10 @@ def test_a_full_ring_takes_nothing_of_a_batch_and_later_all_of_it(engine):
 
 
 def test_reports_that_nobody_takes_are_counted_and_their_loss_is_said(engine):
-    solo = [TimedMessage(0, bytes((0x90, 60, 1)))] * (lib.RING_RECORDS + 10)
+    solo = [
+        TimedMessage(0, bytes((0x90, 60, 1 + number % 2)))
+        for number in range(lib.RING_RECORDS + 10)
+    ]
     steps = cycles(engine, solo)
     next(steps)
     assert engine.counters().heard_overflows == 11  # the start was written too

@@ -36,6 +36,13 @@ int64_t frame_to_tick(const clock_anchor *a, int64_t frame)
     return (int64_t)floor_div(ticks_fp + a->tick_fp, ONE_TICK);
 }
 
+/* The exact tick at the start of a frame, rounded down to 2^-32. */
+int64_t frame_to_tick_fp(const clock_anchor *a, int64_t frame)
+{
+    wide frames = ((wide)frame - a->frame) * FP_PER_FRAME;
+    return a->tick_fp + (int64_t)floor_div(frames, (wide)a->ns_per_quarter * a->rate);
+}
+
 /* A new tempo from `tick` on. The anchor moves to the frame in which the tick
    falls; the part of a frame that is left over goes, rounded up to 2^-32 tick, into
    the anchor's tick, so that changes do not add up to a drift, and a tick that

@@ -19,6 +19,7 @@
 #define RT_SAFE
 
 #define TICKS_PER_QUARTER INT64_C(1920)
+#define CLOCK_TICKS (TICKS_PER_QUARTER / 24) /* from one MIDI clock to the next */
 #define NO_TICK INT64_MIN
 #define MAX_EVENTS 4096u       /* heap slots: notes waiting or sounding, cut-offs */
 #define MAX_BATCH_NOTES 1024u  /* notes in one replace */
@@ -39,9 +40,9 @@
 enum { AUDIO_LEFT, AUDIO_RIGHT, AUDIO_SOLO_LEFT, AUDIO_SOLO_RIGHT, AUDIO_CLICK,
        AUDIO_PORTS };
 enum { PART_CHORDS, PART_BASS, PART_PAD, PART_GUITAR, PART_DRUMS, PART_CLICK };
-enum { START_COUNT_IN, START_FIRST_NOTE, START_TRANSPORT };
+enum { START_COUNT_IN, START_FIRST_NOTE, START_TRANSPORT, START_MIDI_CLOCK };
 enum { HEARD_MIDI = 1, HEARD_CUTOFF, HEARD_STARTED, HEARD_STOPPED, HEARD_APPLIED,
-       HEARD_DROPPED, HEARD_LOST, PLAYED_MIDI };
+       HEARD_DROPPED, HEARD_LOST, PLAYED_MIDI, HEARD_TEMPO };
 enum { ORDER_REPLACE = 1, ORDER_NOTE, ORDER_CUTOFF, ORDER_TEMPO, ORDER_PROGRAM };
 enum { FLAG_CUT = 1,       /* replace: end what sounds at its first tick */
        FLAG_DEADLINE = 2,  /* replace: drop the batch when it comes too late */
@@ -75,8 +76,24 @@ typedef struct {
 
 int64_t tick_to_frame(const clock_anchor *a, int64_t tick) RT_SAFE;
 int64_t frame_to_tick(const clock_anchor *a, int64_t frame) RT_SAFE;
+int64_t frame_to_tick_fp(const clock_anchor *a, int64_t frame) RT_SAFE;
 clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
                            int64_t ns_per_quarter) RT_SAFE;
+
+/* ---- midi_clock.c: 24 clocks to a quarter, in and out ---- */
+
+typedef struct {
+    bool runs;            /* between start or continue and stop */
+    int64_t next;         /* number of the next clock, from the song's start */
+    bool locked;          /* period and due are known */
+    double due;           /* when the next clock is expected, in frames */
+    double period;        /* frames from clock to clock, filtered */
+    int64_t last;         /* frame of the last clock */
+    uint32_t heard;       /* clocks since the filter was reset */
+} midi_clock;
+
+bool midi_clock_tick(midi_clock *c, int64_t frame, int64_t rate,
+                     const clock_anchor *now, clock_anchor *there) RT_SAFE;
 
 /* ---- events.c: a heap ordered by tick, and the replacing of plans ---- */
 
@@ -151,6 +168,14 @@ typedef struct engine {
     uint32_t applied[PARTS];      /* generation last applied to each part */
     uint8_t sounding[MIDI_CHANNELS][MIDI_KEYS]; /* owners of each key, by channel */
     int64_t next_click;           /* tick */
+    int64_t next_clock;           /* tick of the next MIDI clock that we send */
+    int64_t song_tick;            /* where it says start or continue, on a sixteenth */
+    midi_clock clock_in;          /* the MIDI clock that we follow */
+    int64_t told_ns;              /* the tempo that the worker knows */
+    bool transport_rolled;        /* it did in the cycle before, when we lead */
+    bool waits;                   /* the transport that we lead was stopped */
+    int64_t struck[MIDI_KEYS];    /* frame at which the soloist struck each key */
+    uint8_t struck_velocity[MIDI_KEYS]; /* 0 while the key is up */
     click_voice click;
     reverb rooms[2];              /* accompaniment, soloist */
     bool lost;                    /* the worker has missed a record */
@@ -159,15 +184,19 @@ typedef struct engine {
     ring heard;                   /* core to worker */
     ring played;                  /* core to recorder */
     ring orders;                  /* worker to core */
-    sem_t wake;
+    sem_t wake;                   /* something waits for the worker */
+    sem_t thought;                /* it has answered, and is waited for */
+    _Atomic uint32_t awaited;
     _Atomic uint32_t panic_asked, panic_done;
     _Atomic uint32_t stop_asked, stop_done;
+    _Atomic uint32_t solo_asked, solo_done; /* to release the soloist's notes */
+    _Atomic uint32_t posts, answered; /* cycles with something for the worker */
     bool stopped;                 /* by stop: only silence from now on */
     /* Counters: written by the audio thread, read by anyone. */
     _Atomic uint64_t cycles, notes_on, notes_off, late_events, dropped_decisions;
     _Atomic uint64_t stale_batches, refused_batches, heard_overflows;
     _Atomic uint64_t played_overflows, vamped_bars, guarded_samples, midi_out_lost;
-    _Atomic uint64_t xruns, own_misses, max_cycle_ns;
+    _Atomic uint64_t xruns, own_misses, max_cycle_ns, solo_notes;
     _Atomic int64_t last_frame, last_tick;
     _Atomic uint32_t cycle_histogram[CYCLE_BUCKETS];
 } engine;
@@ -181,6 +210,13 @@ void plan_vamp(engine *e, int64_t frame) RT_SAFE;
 void engine_report(engine *e, uint32_t kind, int64_t tick, int64_t frame,
                    uint32_t generation, const uint8_t bytes[4]) RT_SAFE; /* cycle.c */
 void engine_cycle(engine *e, cycle_io *io) RT_SAFE;
+void clock_start(engine *e, int64_t frame, const clock_anchor *from) RT_SAFE;
+void clock_stop(engine *e, cycle_io *io) RT_SAFE;
+void send_clock(engine *e, cycle_io *io, uint32_t pos, uint8_t status,
+                uint32_t value) RT_SAFE;
+void sync_transport(engine *e, cycle_io *io) RT_SAFE;             /* sync.c */
+void sync_control(engine *e, cycle_io *io, const midi_message *m) RT_SAFE;
+void sync_send_clock(engine *e, cycle_io *io, uint32_t pos) RT_SAFE;
 void engine_measured(engine *e, uint64_t cycle_ns, uint64_t period_ns) RT_SAFE;
 
 /* For the worker and the recorder; these may wait. */
@@ -192,7 +228,12 @@ void engine_wake(engine *e);
 void engine_count(engine *e, engine_counters *counters);
 void engine_histogram(engine *e, uint32_t *buckets);
 uint64_t engine_bucket_ns(uint32_t bucket);
+uint32_t engine_posts(engine *e);
+void engine_answer(engine *e, uint32_t posts);
+bool engine_await_answer(engine *e, int64_t timeout_ns);
+void engine_change_rate(engine *e, int64_t rate);
 void engine_ask_panic(engine *e);
+void engine_ask_release(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);

@@ -9,6 +9,7 @@
 
 #define SOFT_FROM 0.8f /* above this level the limiter bends, towards 1.0 */
 #define ABSURD 1000.0f /* 60 dB above full scale: no sound, but a fault */
+#define ECHO_MS 3      /* from port to port of one keyboard */
 #define FIRST_MODE_MESSAGE 124 /* FluidSynth changes and silences all channels */
 
 /* midi_out channel of each part, from 0: chords, bass, pad, guitar, drums, click */
@@ -92,6 +93,17 @@ static void note_on(engine *e, cycle_io *io, uint32_t pos, event s)
         fluid_synth_noteon(e->synth, PART_CHANNEL(s.part), s.key, s.velocity);
 }
 
+/* A message of the MIDI clock; the recorder has no need of it. */
+void send_clock(engine *e, cycle_io *io, uint32_t pos, uint8_t status, uint32_t value)
+{
+    midi_message m = {.frame = pos, .size = status == 0xF2 ? 3 : 1,
+                      .bytes = {status, value & 0x7F, value >> 7 & 0x7F}};
+    if (io->midi_out_count < io->midi_out_capacity)
+        io->midi_out[io->midi_out_count++] = m;
+    else
+        COUNT(e->midi_out_lost);
+}
+
 /* ---- silence ---- */
 
 /* Release every key; false if midi_out was full and the next cycle must go on. */
@@ -153,6 +165,13 @@ static bool send_panic(engine *e, cycle_io *io)
 
 static void serve_requests(engine *e, cycle_io *io)
 {
+    uint32_t solo = atomic_load_explicit(&e->solo_asked, memory_order_acquire);
+    if (solo != atomic_load_explicit(&e->solo_done, memory_order_relaxed)) {
+        release_solo(e);
+        engine_report(e, HEARD_LOST, tick_at(e, io->frame), io->frame, 0,
+                      (uint8_t[4]){0});
+        atomic_store_explicit(&e->solo_done, solo, memory_order_release);
+    }
     uint32_t panic = atomic_load_explicit(&e->panic_asked, memory_order_acquire);
     uint32_t stop = atomic_load_explicit(&e->stop_asked, memory_order_acquire);
     bool panics = panic != atomic_load_explicit(&e->panic_done, memory_order_relaxed);
@@ -173,40 +192,44 @@ static void serve_requests(engine *e, cycle_io *io)
 
 /* ---- the clock starts and stops ---- */
 
-static void start_clock(engine *e, int64_t frame, int64_t origin_frame, int64_t tick)
+static int64_t round_up(int64_t tick, int64_t unit)
 {
-    int64_t pulse = e->settings.pulse_ticks;
-    e->anchor = (clock_anchor){.frame = origin_frame, .tick_fp = tick * (INT64_C(1) << 32),
-                               .ns_per_quarter = e->settings.ns_per_quarter,
-                               .rate = e->rate};
-    e->rolling = true;
-    int64_t now = frame_to_tick(&e->anchor, frame - 1) + 1;
-    int64_t past = now % pulse;
-    e->next_click = now - past + (past > 0 ? pulse : 0);
-    engine_report(e, HEARD_STARTED, now, frame, 0, (uint8_t[4]){0});
+    int64_t past = tick % unit;
+    return tick - past + (past > 0 ? unit : 0);
 }
 
-static void stop_clock(engine *e, cycle_io *io)
+void clock_start(engine *e, int64_t frame, const clock_anchor *from)
+{
+    e->anchor = *from;
+    e->rolling = true;
+    e->told_ns = from->ns_per_quarter;
+    int64_t now = frame_to_tick(&e->anchor, frame - 1) + 1;
+    e->next_click = round_up(now, e->settings.pulse_ticks);
+    e->next_clock = round_up(now, CLOCK_TICKS);
+    e->song_tick = now > 0 ? round_up(now, TICKS_PER_QUARTER / 4) : 0;
+    engine_report(e, HEARD_STARTED, now, frame, (uint32_t)e->told_ns, (uint8_t[4]){0});
+}
+
+/* At `frame` it is `tick`, and we go at our own tempo. */
+static void start_alone(engine *e, int64_t frame)
+{
+    clock_anchor from = {.frame = frame, .rate = e->rate,
+                         .tick_fp = e->settings.start_tick * (INT64_C(1) << 32),
+                         .ns_per_quarter = e->settings.ns_per_quarter};
+    clock_start(e, frame, &from);
+}
+
+void clock_stop(engine *e, cycle_io *io)
 {
     forget_notes(e);
     e->heap.count = 0;
-    e->out_full = !release_parts(e, io);
+    e->out_full = !release_parts(e, io) || !has_room(io);
     if (e->out_full)
         return; /* the next cycle goes on */
+    if (e->settings.sends_clock && e->next_clock > e->song_tick)
+        send_clock(e, io, 0, 0xFC, 0);
     e->rolling = false;
     engine_report(e, HEARD_STOPPED, NO_TICK, io->frame, 0, (uint8_t[4]){0});
-}
-
-static void follow_transport(engine *e, cycle_io *io)
-{
-    int64_t origin = io->frame - io->transport_frame;
-    bool moved = e->rolling && io->transport_rolling && origin != e->transport_origin;
-    if (e->rolling && (moved || !io->transport_rolling))
-        stop_clock(e, io);
-    if (!e->rolling && io->transport_rolling) {
-        e->transport_origin = origin;
-        start_clock(e, io->frame, origin, 0);
-    }
 }
 
 /* ---- what happens at one frame ---- */
@@ -274,6 +297,18 @@ static void click_due(engine *e, cycle_io *io, uint32_t pos)
     e->next_click += s->pulse_ticks;
 }
 
+/* A keyboard with two ports says everything twice, and nobody strikes a key twice
+   within three milliseconds, as hard the second time. */
+static bool is_echo(engine *e, int64_t frame, uint8_t key, uint8_t velocity)
+{
+    if (e->struck_velocity[key] == velocity
+        && frame - e->struck[key] < e->rate * ECHO_MS / 1000)
+        return true;
+    e->struck_velocity[key] = velocity;
+    e->struck[key] = frame;
+    return false;
+}
+
 /* The soloist: into the synth at once, and to the worker with tick and frame. */
 static void hear(engine *e, const cycle_io *io, const midi_message *m)
 {
@@ -282,8 +317,12 @@ static void hear(engine *e, const cycle_io *io, const midi_message *m)
     int64_t frame = io->frame + m->frame;
     bool on = status == 0x90 && value > 0;
     bool off = status == 0x80 || (status == 0x90 && value == 0);
+    if (on && is_echo(e, frame, key, value))
+        return;
+    if (on)
+        COUNT(e->solo_notes);
     if (on && !e->rolling && e->settings.start_mode == START_FIRST_NOTE)
-        start_clock(e, frame, frame, e->settings.start_tick);
+        start_alone(e, frame);
     if (on || off || (status == 0xB0 && key == 64))
         engine_report(e, HEARD_MIDI, tick_at(e, frame), frame, 0,
                       (uint8_t[4]){on ? 0x90 : off ? 0x80 : 0xB0, key, value, 0});
@@ -303,18 +342,27 @@ static void hear(engine *e, const cycle_io *io, const midi_message *m)
         fluid_synth_key_pressure(e->synth, SOLO_CHANNEL, key, value);
 }
 
+/* How far the messages of this cycle were read. */
+typedef struct {
+    uint32_t solo, control;
+} inbox;
+
 /* Cut-offs at this frame come before the notes at this frame: a decision knows
    what was stamped before it, and nothing else. */
-static uint32_t happen(engine *e, cycle_io *io, uint32_t pos, uint32_t next_in)
+static void happen(engine *e, cycle_io *io, uint32_t pos, inbox *in)
 {
     for (;;) {
+        while (in->control < io->control_in_count
+               && io->control_in[in->control].frame <= pos)
+            sync_control(e, io, &io->control_in[in->control++]);
         if (e->rolling && !e->out_full) {
+            sync_send_clock(e, io, pos);
             click_due(e, io, pos);
             fire_due(e, io, pos);
         }
-        if (next_in == io->midi_in_count || io->midi_in[next_in].frame > pos)
-            return next_in;
-        hear(e, io, &io->midi_in[next_in++]);
+        if (in->solo == io->midi_in_count || io->midi_in[in->solo].frame > pos)
+            return;
+        hear(e, io, &io->midi_in[in->solo++]);
     }
 }
 
@@ -329,12 +377,16 @@ static void sooner(uint32_t *until, const cycle_io *io, int64_t frame)
 
 /* Where the slice that begins at `pos` ends: at the next thing that happens. */
 static uint32_t slice_end(const engine *e, const cycle_io *io, uint32_t pos,
-                          uint32_t next_in)
+                          const inbox *in)
 {
     uint32_t until = io->nframes;
-    if (next_in < io->midi_in_count)
-        sooner(&until, io, io->frame + io->midi_in[next_in].frame);
+    if (in->solo < io->midi_in_count)
+        sooner(&until, io, io->frame + io->midi_in[in->solo].frame);
+    if (in->control < io->control_in_count)
+        sooner(&until, io, io->frame + io->control_in[in->control].frame);
     if (e->rolling && !e->out_full) {
+        if (e->settings.sends_clock)
+            sooner(&until, io, tick_to_frame(&e->anchor, e->next_clock));
         sooner(&until, io, tick_to_frame(&e->anchor, e->next_click));
         if (e->vamp && e->bar_count > 0)
             sooner(&until, io, tick_to_frame(&e->anchor, e->plan_end));
@@ -407,14 +459,16 @@ void engine_cycle(engine *e, cycle_io *io)
     serve_requests(e, io);
     if (!e->stopped) {
         plan_take_orders(e);
-        if (e->settings.start_mode == START_TRANSPORT)
-            follow_transport(e, io);
-        else if (!e->rolling && e->settings.start_mode == START_COUNT_IN)
-            start_clock(e, io->frame, io->frame, e->settings.start_tick);
+        sync_transport(e, io);
+        if (!e->rolling && e->settings.start_mode == START_COUNT_IN && !e->waits)
+            start_alone(e, io->frame);
     }
-    for (uint32_t pos = 0, next_in = e->stopped ? io->midi_in_count : 0; pos < io->nframes;) {
-        next_in = happen(e, io, pos, next_in);
-        uint32_t until = slice_end(e, io, pos, next_in);
+    inbox in = {0};
+    if (e->stopped)
+        in = (inbox){.solo = io->midi_in_count, .control = io->control_in_count};
+    for (uint32_t pos = 0; pos < io->nframes;) {
+        happen(e, io, pos, &in);
+        uint32_t until = slice_end(e, io, pos, &in);
         render(e, io, pos, until);
         pos = until;
     }
@@ -423,6 +477,8 @@ void engine_cycle(engine *e, cycle_io *io)
     int64_t end = io->frame + io->nframes;
     atomic_store_explicit(&e->last_frame, end, memory_order_relaxed);
     atomic_store_explicit(&e->last_tick, tick_at(e, end), memory_order_relaxed);
-    if (e->posted)
+    if (e->posted) {
+        atomic_fetch_add_explicit(&e->posts, 1, memory_order_release);
         sem_post(&e->wake);
+    }
 }

@@ -11,7 +11,8 @@
 engine *engine_new(int64_t rate)
 {
     engine *e = calloc(1, sizeof *e);
-    if (e == NULL || sem_init(&e->wake, 0, 0) != 0) {
+    if (e == NULL || sem_init(&e->wake, 0, 0) != 0
+        || sem_init(&e->thought, 0, 0) != 0) {
         free(e);
         return NULL;
     }
@@ -25,6 +26,7 @@ engine *engine_new(int64_t rate)
 void engine_free(engine *e)
 {
     sem_destroy(&e->wake);
+    sem_destroy(&e->thought);
     free(e);
 }
 
@@ -85,17 +87,19 @@ uint32_t engine_played(engine *e, report_record *records, uint32_t count)
     return ring_read(&e->played, records, count);
 }
 
+static struct timespec from_now(int64_t ns)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    ns += t.tv_nsec;
+    return (struct timespec){.tv_sec = t.tv_sec + ns / 1000000000,
+                             .tv_nsec = ns % 1000000000};
+}
+
 /* Sleep until the core has something for the worker: false after the timeout. */
 bool engine_wait(engine *e, int64_t timeout_ns)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ns / 1000000000;
-    until.tv_nsec += timeout_ns % 1000000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec += 1;
-    }
+    struct timespec until = from_now(timeout_ns);
     int failed;
     do
         failed = sem_clockwait(&e->wake, CLOCK_MONOTONIC, &until);
@@ -106,6 +110,62 @@ bool engine_wait(engine *e, int64_t timeout_ns)
 }
 
 void engine_wake(engine *e) { sem_post(&e->wake); }
+
+/* How often the core has had something for the worker; read it before what waits. */
+uint32_t engine_posts(engine *e)
+{
+    return atomic_load_explicit(&e->posts, memory_order_acquire);
+}
+
+/* The worker has answered all that waited when the posts were so many. */
+void engine_answer(engine *e, uint32_t posts)
+{
+    atomic_store(&e->answered, posts);
+    if (atomic_exchange(&e->awaited, 0))
+        sem_post(&e->thought);
+}
+
+static bool is_answered(engine *e)
+{
+    return atomic_load(&e->answered) == atomic_load(&e->posts);
+}
+
+/* Wait until the worker has answered everything; false after the timeout. For hosts
+   that have time, between two cycles. */
+bool engine_await_answer(engine *e, int64_t timeout_ns)
+{
+    struct timespec until = from_now(timeout_ns);
+    for (;;) {
+        atomic_store(&e->awaited, 1);
+        if (is_answered(e))
+            return true;
+        if (sem_clockwait(&e->thought, CLOCK_MONOTONIC, &until) != 0 && errno != EINTR)
+            return is_answered(e);
+    }
+}
+
+/* The server came back with another sample rate: go on where we are. Only while no
+   cycle runs; the synth must be of the new rate too. */
+void engine_change_rate(engine *e, int64_t rate)
+{
+    int64_t frame = atomic_load(&e->last_frame);
+    if (e->rolling) {
+        e->anchor.tick_fp = frame_to_tick_fp(&e->anchor, frame);
+        e->anchor.frame = frame;
+        e->anchor.rate = rate;
+    }
+    e->rate = rate;
+    e->click.level = 0.0f;
+    memset(&e->clock_in, 0, sizeof e->clock_in);
+    for (uint32_t i = 0; i < 2; i++)
+        reverb_init(&e->rooms[i], rate);
+}
+
+/* Release the soloist's notes: a keyboard has gone, and nobody else will. */
+void engine_ask_release(engine *e)
+{
+    atomic_fetch_add_explicit(&e->solo_asked, 1, memory_order_release);
+}
 
 void engine_ask_panic(engine *e)
 {
@@ -168,7 +228,7 @@ void engine_count(engine *e, engine_counters *c)
     COPY(dropped_decisions), COPY(stale_batches), COPY(refused_batches);
     COPY(heard_overflows), COPY(played_overflows), COPY(vamped_bars);
     COPY(guarded_samples), COPY(midi_out_lost), COPY(xruns), COPY(own_misses);
-    COPY(max_cycle_ns), COPY(last_frame), COPY(last_tick);
+    COPY(max_cycle_ns), COPY(solo_notes), COPY(last_frame), COPY(last_tick);
 #undef COPY
 }
 

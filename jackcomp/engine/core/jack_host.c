@@ -2,63 +2,45 @@
    registers the ports; the callbacks are installed here, in C, before the client
    is activated (JACK refuses them later). */
 
-#include <jack/jack.h>
 #include <jack/midiport.h>
 #include <stdlib.h>
 
-#include "core.h"
-#include "jack_host.h"
+#include "jack_room.h"
 
-#define MAX_MIDI 512u /* messages in one cycle, each way */
+#define THINKING_NS INT64_C(5000000000) /* longest wait while JACK freewheels */
 
-typedef void cycle_function(engine *, cycle_io *);
-typedef void measure_function(engine *, uint64_t, uint64_t);
-
-struct jack_host {
-    jack_client_t *client;
-    jack_port_t *midi_in, *midi_out;
-    jack_port_t *audio[AUDIO_PORTS];
-    engine *engine;
-    cycle_function *cycle;
-    measure_function *measure;
-    bool begun;               /* a first cycle has run */
-    int64_t frame;            /* JACK's 32-bit frame counter, widened */
-    midi_message heard[MAX_MIDI];
-    midi_message sent[MAX_MIDI];
-    _Atomic uint32_t period;  /* frames, for Python to read */
-    _Atomic uint32_t gone;    /* the server has shut us down */
-};
-
-/* JACK counts frames in 32 bits and wraps after a day: add the difference. */
-static int64_t widen(jack_host *h, jack_nframes_t now)
+/* JACK counts frames in 32 bits and wraps after a day: add the difference. After the
+   server has come back we go on where the engine was. */
+static void count_frames(jack_host *h, jack_nframes_t now)
 {
     if (!h->begun) {
+        int64_t before = atomic_load(&h->engine->last_frame);
+        h->frame = before > 0 ? before : now;
         h->begun = true;
-        h->frame = now;
-    }
-    h->frame += (int32_t)(now - (jack_nframes_t)h->frame);
-    return h->frame;
+    } else
+        h->frame += (int32_t)(now - h->last);
+    h->last = now;
 }
 
-static uint32_t read_midi(jack_host *h, jack_nframes_t nframes)
+static uint32_t read_midi(jack_port_t *port, jack_nframes_t nframes, midi_message *to)
 {
-    void *buffer = jack_port_get_buffer(h->midi_in, nframes);
+    void *buffer = jack_port_get_buffer(port, nframes);
     uint32_t waiting = jack_midi_get_event_count(buffer), n = 0;
     for (uint32_t i = 0; i < waiting && n < MAX_MIDI; i++) {
         jack_midi_event_t m;
         if (jack_midi_event_get(&m, buffer, i) != 0 || m.size == 0 || m.size > 3)
             continue;
-        midi_message *to = &h->heard[n++];
-        *to = (midi_message){.frame = m.time, .size = (uint8_t)m.size};
+        to[n] = (midi_message){.frame = m.time, .size = (uint8_t)m.size};
         for (size_t b = 0; b < m.size; b++)
-            to->bytes[b] = m.buffer[b];
+            to[n].bytes[b] = m.buffer[b];
+        n++;
     }
     return n;
 }
 
 static void write_midi(jack_host *h, jack_nframes_t nframes, const cycle_io *io)
 {
-    void *buffer = jack_port_get_buffer(h->midi_out, nframes);
+    void *buffer = jack_port_get_buffer(h->ports[PORT_MIDI_OUT], nframes);
     jack_midi_clear_buffer(buffer);
     for (uint32_t i = 0; i < io->midi_out_count; i++) {
         const midi_message *m = &io->midi_out[i];
@@ -71,20 +53,25 @@ static int process(jack_nframes_t nframes, void *data)
 {
     jack_host *h = data;
     jack_time_t woke = jack_get_time();
-    cycle_io io = {.frame = widen(h, jack_last_frame_time(h->client)),
-                   .nframes = nframes, .midi_in = h->heard,
-                   .midi_in_count = read_midi(h, nframes), .midi_out = h->sent,
-                   .midi_out_capacity = MAX_MIDI};
+    count_frames(h, jack_last_frame_time(h->client));
+    cycle_io io = {.frame = h->frame, .nframes = nframes, .midi_in = h->heard,
+                   .midi_in_count =
+                       read_midi(h->ports[PORT_MIDI_IN], nframes, h->heard),
+                   .control_in = h->control,
+                   .control_in_count =
+                       read_midi(h->ports[PORT_CONTROL_IN], nframes, h->control),
+                   .midi_out = h->sent, .midi_out_capacity = MAX_MIDI};
     for (uint32_t i = 0; i < AUDIO_PORTS; i++)
-        io.audio[i] = jack_port_get_buffer(h->audio[i], nframes);
-    jack_position_t position;
-    io.transport_rolling =
-        jack_transport_query(h->client, &position) == JackTransportRolling;
-    io.transport_frame = position.frame;
+        io.audio[i] = jack_port_get_buffer(h->ports[PORT_AUDIO + i], nframes);
+    read_transport(h, &io);
     h->cycle(h->engine, &io);
     write_midi(h, nframes, &io);
+    start_transport(h, nframes);
     uint64_t period_ns = (uint64_t)nframes * 1000000000u / (uint64_t)h->engine->rate;
-    h->measure(h->engine, (jack_get_time() - woke) * 1000, period_ns);
+    if (h->freewheels) /* nobody listens: what is exported waits for every decision */
+        h->await(h->engine, THINKING_NS);
+    else
+        h->measure(h->engine, (jack_get_time() - woke) * 1000, period_ns);
     return 0;
 }
 
@@ -100,6 +87,11 @@ static int on_xrun(void *data)
     return 0;
 }
 
+static void on_freewheel(int starting, void *data)
+{
+    ((jack_host *)data)->freewheels = starting != 0;
+}
+
 static void on_shutdown(void *data)
 {
     jack_host *h = data;
@@ -107,31 +99,58 @@ static void on_shutdown(void *data)
     sem_post(&h->engine->wake);
 }
 
+static void on_port(jack_port_id_t port, int registered, void *data)
+{
+    (void)port, (void)registered;
+    COUNT(((jack_host *)data)->changes);
+}
+
+/* A keyboard that is unplugged holds its notes for ever; JACK has merged the
+   sources, so we cannot know which were its own: all are released. */
+static void on_connection(jack_port_id_t from, jack_port_id_t to, int connected,
+                          void *data)
+{
+    (void)from;
+    jack_host *h = data;
+    if (!connected && jack_port_by_id(h->client, to) == h->ports[PORT_MIDI_IN])
+        COUNT(h->engine->solo_asked);
+    COUNT(h->changes);
+}
+
+static bool install(jack_host *h)
+{
+    jack_client_t *c = h->client;
+    jack_on_shutdown(c, on_shutdown, h);
+    return jack_set_process_callback(c, process, h) == 0
+        && jack_set_buffer_size_callback(c, on_period, h) == 0
+        && jack_set_xrun_callback(c, on_xrun, h) == 0
+        && jack_set_freewheel_callback(c, on_freewheel, h) == 0
+        && jack_set_latency_callback(c, set_latencies, h) == 0
+        && jack_set_port_registration_callback(c, on_port, h) == 0
+        && jack_set_port_connect_callback(c, on_connection, h) == 0;
+}
+
 /* Install the callbacks on a client that is not active yet; null if JACK or the
-   memory refuses. `audio` has AUDIO_PORTS ports. */
-jack_host *jack_host_new(uintptr_t client, uintptr_t midi_in, uintptr_t midi_out,
-                         const uintptr_t *audio, uintptr_t core, uintptr_t cycle,
-                         uintptr_t measure)
+   memory refuses. `ports` has HOST_PORTS ports: midi_in, control_in, midi_out, and
+   the audio ports in AUDIO_ order. */
+jack_host *jack_host_new(uintptr_t client, const uintptr_t *ports, uintptr_t core,
+                         uintptr_t cycle, uintptr_t measure, uintptr_t await)
 {
     jack_host *h = calloc(1, sizeof *h);
     if (h == NULL)
         return NULL;
     h->client = (jack_client_t *)client;
-    h->midi_in = (jack_port_t *)midi_in;
-    h->midi_out = (jack_port_t *)midi_out;
-    for (uint32_t i = 0; i < AUDIO_PORTS; i++)
-        h->audio[i] = (jack_port_t *)audio[i];
+    for (uint32_t i = 0; i < HOST_PORTS; i++)
+        h->ports[i] = (jack_port_t *)ports[i];
     h->engine = (engine *)core;
     h->cycle = (cycle_function *)cycle;
     h->measure = (measure_function *)measure;
+    h->await = (await_function *)await;
     atomic_store(&h->period, jack_get_buffer_size(h->client));
-    if (jack_set_process_callback(h->client, process, h) != 0
-        || jack_set_buffer_size_callback(h->client, on_period, h) != 0
-        || jack_set_xrun_callback(h->client, on_xrun, h) != 0) {
+    if (!install(h)) {
         free(h);
         return NULL;
     }
-    jack_on_shutdown(h->client, on_shutdown, h);
     return h;
 }
 
@@ -141,3 +160,12 @@ void jack_host_free(jack_host *h) { free(h); }
 uint32_t jack_host_period(jack_host *h) { return atomic_load(&h->period); }
 
 bool jack_host_is_gone(jack_host *h) { return atomic_load(&h->gone) != 0; }
+
+/* Rises whenever a port of the graph comes, goes, or is connected otherwise. */
+uint32_t jack_host_changes(jack_host *h) { return atomic_load(&h->changes); }
+
+/* Beats in a bar of the timebase master that is not we; 0 if there is none. */
+uint32_t jack_host_foreign_beats(jack_host *h)
+{
+    return atomic_load(&h->foreign_beats);
+}

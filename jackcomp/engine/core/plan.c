@@ -82,6 +82,13 @@ static void remember_bar(engine *e, const order_record *head)
     e->vamp = (head->flags & FLAG_VAMP) != 0;
 }
 
+/* Whether somebody else may stop the clock, once it has started. */
+static bool can_stop(const engine_settings *s)
+{
+    return s->leads || s->start_mode == START_TRANSPORT
+        || s->start_mode == START_MIDI_CLOCK;
+}
+
 /* Why a batch is not applied, or null when it may be. */
 static _Atomic uint64_t *objection(engine *e, const order_record *head)
 {
@@ -90,7 +97,7 @@ static _Atomic uint64_t *objection(engine *e, const order_record *head)
             && (int32_t)(head->generation - e->applied[part]) <= 0)
             return &e->stale_batches;
     bool late = e->rolling ? tick_to_frame(&e->anchor, head->tick) < e->cycle_frame
-                           : e->settings.start_mode == START_TRANSPORT; /* it stopped */
+                           : can_stop(&e->settings); /* and has */
     if ((head->flags & FLAG_DEADLINE) && late)
         return &e->dropped_decisions;
     return NULL;

@@ -39,18 +39,24 @@ typedef struct {
     uint32_t nframes;            /* the period */
     const midi_message *midi_in; /* sorted by frame */
     uint32_t midi_in_count;
+    const midi_message *control_in; /* sorted by frame */
+    uint32_t control_in_count;
     midi_message *midi_out;
     uint32_t midi_out_capacity;
     uint32_t midi_out_count;     /* written by the cycle */
     float *audio[5];             /* AUDIO_ order; a null pointer is not rendered */
-    int transport_rolling;       /* read when the clock follows the transport */
+    int transport_rolling;
     int64_t transport_frame;     /* transport position of the first sample */
+    int transport_has_tick;      /* a timebase master says bar, beat and tempo: */
+    int64_t transport_tick_fp;   /* its tick at the first sample, 32.32 fixed point */
+    int64_t transport_ns_per_quarter; /* its tempo */
 } cycle_io;
 
 /* How the engine starts and clicks; copied by engine_configure. */
 typedef struct {
     int64_t ns_per_quarter;
     int64_t bar_ticks;
+    int64_t beat_ticks;          /* the meter's denominator note */
     int64_t start_tick;          /* negative: count-in or pickup */
     int64_t pulse_ticks;         /* distance of two clicks */
     uint32_t start_mode;         /* one of START_ */
@@ -59,6 +65,8 @@ typedef struct {
     uint8_t click_velocities[32]; /* 0 is silent */
     int solo_sounds;             /* the soloist's notes go to the synth */
     int click_sounds;            /* click also after the count-in */
+    int leads;                   /* the transport starts with our clock */
+    int sends_clock;             /* MIDI clock goes out on midi_out */
     float gain;                  /* accompaniment, linear */
     float solo_gain;             /* soloist, linear */
     float reverb;                /* send of both groups, linear */
@@ -81,6 +89,7 @@ typedef struct {
     uint64_t xruns;              /* reported by JACK */
     uint64_t own_misses;         /* our cycle lasted longer than a period */
     uint64_t max_cycle_ns;
+    uint64_t solo_notes;         /* struck by the soloist */
     int64_t last_frame;          /* first frame after the last cycle */
     int64_t last_tick;           /* NO_TICK while the clock stands */
 } engine_counters;
