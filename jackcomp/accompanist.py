@@ -122,7 +122,8 @@ class Accompanist:
     meter : Meter
         Bars and grid steps, constant.
     lead_ticks : int
-        Distance from a cut-off to the moment that it decides.
+        Distance from a cut-off to the moment that it decides; may be set anew, for
+        moments whose cut-offs are still to be asked for.
     ai_weight : float
         0 listens to the ear alone, 1 to the brain alone.
     end_after_bars : int
@@ -150,7 +151,7 @@ class Accompanist:
         self._foresight = Foresight(brain, meter, PLAN_BARS * len(meter.steps))
         self._arranger = arranger
         self._meter = meter
-        self._lead_ticks = lead_ticks
+        self.lead_ticks = lead_ticks
         self._ai_weight = ai_weight
         self._end_after_bars = end_after_bars
         self._mends = mends
@@ -259,7 +260,7 @@ class Accompanist:
             points += [(Point.MEND, tick) for tick in mends]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
         return [
-            Moment(point, step, start, end, tick, tick - self._lead_ticks)
+            Moment(point, step, start, end, tick, tick - self.lead_ticks)
             for point, tick in points
         ]
 

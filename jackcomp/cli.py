@@ -184,15 +184,25 @@ def render(
 
 
 @main.command()
+@click.option(
+    "--latency", is_flag=True, help="Show how late each port is, in frames and ms."
+)
 @_offer(*(OPTIONS[key] for key in ("name", "server")))
-def ports(config: Path | None, **flags: Any) -> None:
+def ports(latency: bool, config: Path | None, **flags: Any) -> None:
     """List the ports of the JACK graph, as --connect matches them."""
     settings = _load(config, flags)
     from jackcomp import app
 
-    for port in app.list_ports(settings):
+    for port, late in app.list_ports(settings):
         hardware = "\thardware" if port.is_physical else ""
         click.echo(f"{port.kind}\t{port.direction}\t{port.name}{hardware}")
+        if latency:
+            for name, span in (("capture", late.capture), ("playback", late.playback)):
+                frames = "-".join(str(frame) for frame in dict.fromkeys(span))
+                ms = "-".join(
+                    f"{1000 * frame / late.rate:.1f}" for frame in dict.fromkeys(span)
+                )
+                click.echo(f"\t{name}\t{frames} frames\t{ms} ms")
 
 
 @main.command()

@@ -61,7 +61,10 @@ class Settings:
     start: str = "count-in"
     count_in: int = 1
     pickup: float = 0.0
+    transport: str = "none"
+    midi_clock: str = "none"
     name: str = "jackcomp"
+    exact_name: bool = False
     server: str | None = None
     connect: tuple[str, ...] = ()
     no_connect: bool = False

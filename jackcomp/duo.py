@@ -62,6 +62,14 @@ def lead_frames(settings: Settings, rate: int, period: int) -> int:
     return max(wanted, LEAD_PERIODS * period)
 
 
+def place_at(
+    settings: Settings, meter: Meter, ns_per_quarter: int, rate: int, period: int
+) -> Place:
+    """Return what is counted in at a sample rate and a period."""
+    lead = lead_frames(settings, rate, period)
+    return Place(meter, ns_per_quarter, rate, lead)
+
+
 def build_accompanist(
     settings: Settings,
     place: Place,
@@ -112,6 +120,7 @@ def engine_settings(
         ns_per_quarter=place.ns_per_quarter,
         bar_ticks=place.meter.bar_ticks,
         pulse_ticks=place.meter.pulse_ticks,
+        beat_ticks=place.meter.beat_ticks,
         click=click_bar(settings, place.meter),
         start_tick=start_tick,
         start=start,
@@ -120,4 +129,6 @@ def engine_settings(
         gain=settings.gain,
         solo_gain=settings.solo_gain,
         reverb=settings.reverb,
+        leads=settings.transport == "lead",
+        sends_clock=settings.midi_clock == "send",
     )

@@ -250,7 +250,22 @@ LIVE = (
         *("pickup", 0, 16, "BEATS"),
         "Beats of upbeat before bar one, with --start first-note.",
     ),
+    Option(
+        "transport",
+        choice("none", "follow", "lead"),
+        "HOW",
+        "JACK's transport: none, follow (its start, stop, position and tempo are "
+        "ours), or lead (it starts with us, and others follow our bars and tempo).",
+    ),
+    Option(
+        "midi_clock",
+        choice("none", "follow", "send"),
+        "HOW",
+        "MIDI clock: none, follow (what comes in at control_in sets the time), or send "
+        "(at midi_out).",
+    ),
     Option("name", _client_name, "NAME", "Name of the JACK client."),
+    _switch("exact_name", "--exact-name", "Exit if the name is taken."),
     Option("server", text, "NAME", "JACK server; default: the default server."),
     Option(
         "connect",

@@ -50,8 +50,11 @@ def start_server(
     logs = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
 
-        def start(period: int = 256) -> Server:
-            return stack.enter_context(_running_server(period, logs))
+        def start(
+            period: int = 256, *, rate: int = 48_000, name: str | None = None
+        ) -> Server:
+            name = name or f"jackcomp-test-{os.getpid()}-{next(_numbers)}"
+            return stack.enter_context(_running_server(name, rate, period, logs))
 
         yield start
 
@@ -63,16 +66,17 @@ def jack_server(start_server: Callable[..., Server]) -> Server:
 
 
 @contextmanager
-def _running_server(period: int, folder: Path) -> Iterator[Server]:
+def _running_server(
+    name: str, rate: int, period: int, folder: Path
+) -> Iterator[Server]:
     program = shutil.which("jackd")
     assert program, "jackd is missing: apt install jackd2"
-    name = f"jackcomp-test-{os.getpid()}-{next(_numbers)}"
-    log = folder / f"{name}.log"
+    log = folder / f"{name}-{next(_numbers)}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
                 *(program, "-n", name, "--no-realtime"),
-                *("-d", "dummy", "-r", "48000", "-p", str(period)),
+                *("-d", "dummy", "-r", str(rate), "-p", str(period)),
             ],
             stdin=subprocess.DEVNULL,
             stdout=output,

@@ -50,7 +50,8 @@ MAY_IMPORT = {
     "session": BASE
     | {"accompanist", "arranger", "engine", "control", "config"}
     | {"outputs", "performance", "duo", "worker"},
-    "live": BASE | {"engine", "config", "duo", "worker", "session"},
+    "station": {"engine", "config", "errors"},
+    "live": BASE | {"engine", "config", "duo", "worker", "session", "station"},
     "rendering": BASE
     | {"accompanist", "arranger", "decision", "engine", "config"}
     | {"solo", "outputs", "plot", "performance", "duo"},

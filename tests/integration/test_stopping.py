@@ -138,17 +138,3 @@ def test_a_worker_that_hangs_does_not_keep_it_from_ending(stage):
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0
     assert_silent_soon(listener, signalled)
-
-
-def test_a_server_that_goes_away_is_one_line_and_code_1(
-    jack_server, play_live, tmp_path
-):
-    program = play_live(jack_server.name, "--record", tmp_path / "takes")
-    jack_server.process.terminate()
-    assert program.exit_code() == 1
-    lines = program.stderr.splitlines()
-    assert lines[-1] == (
-        "jackcomp: the JACK server has gone: start it again, then jackcomp"
-    )
-    assert "Traceback" not in program.stderr
-    mido.MidiFile(tmp_path / "takes" / "take-001" / "accompaniment.mid")

@@ -1,0 +1,294 @@
+"""A good citizen of the graph: servers and keyboards come and go."""
+
+import signal
+
+import jack
+import pytest
+
+from jackcomp.engine.host import open_client
+
+pytestmark = [pytest.mark.jack, pytest.mark.synth, pytest.mark.slow]
+
+RATE = 48_000
+MUSIC = ("--start", "first-note", "--bpm", 240, "--end-after", 0)
+BEAT = RATE // 4
+TUNE = (60, 64, 67, 72)
+
+
+def tune(rate=RATE, notes=60):
+    """Give the messages of a simple tune, four notes a second, legato."""
+    beat = rate // 4
+    return [
+        (number * beat, bytes((status, note, 90)))
+        for number in range(notes)
+        for status, note in ((0x80, TUNE[(number - 1) % 4]), (0x90, TUNE[number % 4]))
+    ]
+
+
+def is_playing(listener):
+    return {channel for channel, _ in listener.sounding()} >= {0, 1}
+
+
+def lines_with(program, text):
+    return [line for line in program.stderr.splitlines() if text in line]
+
+
+@pytest.mark.parametrize(("rate", "period"), [(48_000, 256), (44_100, 1024)])
+def test_after_the_server_was_killed_it_plays_on_with_the_next_one(
+    rate, period, start_server, play_live, join_server
+):
+    server = start_server()
+    program = play_live(server.name, *MUSIC)
+    soloist, listener = (
+        join_server(name, server.name) for name in ("soloist", "listener")
+    )
+    listener.listen_to("jackcomp:midi_out")
+    soloist.speak_to("jackcomp:midi_in")
+    soloist.play(tune())
+    program.wait_until(lambda: is_playing(listener), "chords and bass")
+    for musician in (soloist, listener):  # JACK's library would not survive it here
+        musician.close()
+    server.process.kill()
+    server.process.wait()
+    program.wait_until(lambda: lines_with(program, "has gone"), "the loss")
+    cycles = program.stats["cycles"]
+
+    start_server(period, rate=rate, name=server.name)
+    program.wait_until(lambda: lines_with(program, "is back"), "the return")
+    assert lines_with(program, "is back") == [
+        f"the JACK server is back: {rate} Hz, {period} frames, as 'jackcomp'"
+    ]
+    soloist, listener = (
+        join_server(name, server.name) for name in ("soloist", "listener")
+    )
+    # Both are wired as before, without a word from us.
+    soloist.play(tune(rate))
+    program.wait_until(lambda: is_playing(listener), "chords and bass again")
+    program.wait_until(lambda: program.stats["cycles"] > cycles, "its counters")
+    assert program.stats["key"] is not None
+    assert len(lines_with(program, "has gone")) == 1
+    program.signal(signal.SIGTERM)
+    assert program.exit_code() == 0
+    assert "Traceback" not in program.stderr
+
+
+def test_it_can_be_ended_while_there_is_no_server(start_server, play_live, tmp_path):
+    server = start_server()
+    program = play_live(server.name, "--record", tmp_path / "takes")
+    server.process.kill()
+    server.process.wait()
+    program.wait_until(lambda: lines_with(program, "has gone"), "the loss")
+    program.signal(signal.SIGTERM)
+    assert program.exit_code() == 0
+    assert (tmp_path / "takes" / "take-001" / "accompaniment.mid").exists()
+
+
+class Keyboard:
+    """A client whose MIDI ports look like hardware, as a keyboard's do."""
+
+    def __init__(self, server, name, ports):
+        self._client = open_client(name, server)
+        self._ports = [
+            self._client.midi_outports.register(
+                port, is_physical=True, is_terminal=True
+            )
+            for port in ports
+        ]
+        self._waiting = []
+        self._is_plugged_in = True
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+
+    def _process(self, _nframes):
+        waiting, self._waiting = self._waiting, []
+        for port in self._ports:
+            port.clear_buffer()
+            for message in waiting:
+                port.write_midi_event(0, message)
+
+    def strike(self, *message):
+        """Say it on all ports, in the next cycle."""
+        self._waiting.append(bytes(message))
+
+    def heard_by(self):
+        return {port.name for out in self._ports for port in out.connections}
+
+    def unplug(self):
+        if self._is_plugged_in:
+            self._is_plugged_in = False
+            self._client.deactivate()
+            self._client.close()
+
+
+class Neighbour:
+    """Another client: it looks at the graph, changes it, and hears sound."""
+
+    def __init__(self, server):
+        self.client = open_client("neighbour", server)
+        self._in = self.client.inports.register("in")
+        self._out = self.client.midi_outports.register("out")
+        self.level = 0.0
+        self.client.set_process_callback(self._process)
+        self.client.activate()
+
+    def _process(self, _nframes):
+        self._out.clear_buffer()
+        self.level = max(map(abs, memoryview(self._in.get_buffer()).cast("f")))
+
+    def hear(self, port):
+        self.client.connect(port, self._in)
+
+    def facts(self, port):
+        """Give the metadata of a port, by the last part of the key."""
+        uuid = self.client.get_port_by_name(port).uuid
+        properties = jack.get_properties(uuid).items()
+        return {
+            key.rpartition("/")[2]: value.decode() for key, (value, _) in properties
+        }
+
+    def close(self):
+        self.client.deactivate()
+        self.client.close()
+
+
+@pytest.fixture
+def plug_in(jack_server):
+    keyboards = []
+
+    def plug(name="keys", ports=("out",)):
+        keyboards.append(Keyboard(jack_server.name, name, ports))
+        return keyboards[-1]
+
+    yield plug
+    for keyboard in keyboards:
+        keyboard.unplug()
+
+
+@pytest.fixture
+def neighbour(jack_server):
+    client = Neighbour(jack_server.name)
+    yield client
+    client.close()
+
+
+def test_a_keyboard_is_connected_whenever_it_appears(
+    jack_server, play_live, plug_in, neighbour
+):
+    program = play_live(jack_server.name, *MUSIC, connects=True)
+    through = plug_in("Midi Through")
+    for number in range(1, 4):
+        keyboard = plug_in()
+        program.wait_until(keyboard.heard_by, "the connection")
+        assert keyboard.heard_by() == {"jackcomp:midi_in"}
+        told = lines_with(program, "connected keys:out -> jackcomp:midi_in")
+        assert len(told) == number
+        keyboard.unplug()
+    assert not through.heard_by()
+    assert not neighbour.client.get_all_connections("neighbour:out")
+
+
+def test_what_the_player_pulls_out_stays_out(
+    jack_server, play_live, plug_in, neighbour
+):
+    program = play_live(jack_server.name, *MUSIC, connects=True)
+    keyboard = plug_in()
+    program.wait_until(keyboard.heard_by, "the connection")
+    neighbour.client.disconnect("keys:out", "jackcomp:midi_in")
+    later = plug_in("later")
+    program.wait_until(later.heard_by, "the connection of another one")
+    assert not keyboard.heard_by()
+
+
+def test_a_keyboard_that_is_unplugged_leaves_no_note_of_the_soloist(
+    jack_server, play_live, plug_in, neighbour
+):
+    organ = ("--solo-program", 19)  # its notes do not die away by themselves
+    program = play_live(jack_server.name, *MUSIC, *organ, connects=True)
+    neighbour.hear("jackcomp:solo_left")
+    keyboard = plug_in()
+    program.wait_until(keyboard.heard_by, "the connection")
+    keyboard.strike(0x90, 60, 100)
+    program.wait_until(lambda: neighbour.level > 1e-3, "the organ")
+    keyboard.unplug()
+    program.wait_until(lambda: neighbour.level < 1e-5, "silence")
+
+
+def test_two_ports_of_one_keyboard_are_one_soloist(jack_server, play_live, plug_in):
+    program = play_live(jack_server.name, *MUSIC, connects=True)
+    keyboard = plug_in(ports=("keys", "daw"))
+    program.wait_until(
+        lambda: len(lines_with(program, "connected keys:")) == 2, "both connections"
+    )
+    for note in TUNE:
+        keyboard.strike(0x90, note, 90)
+        keyboard.strike(0x80, note, 0)
+    program.wait_until(
+        lambda: program.stats["solo_notes"] >= len(TUNE), "the soloist's notes"
+    )
+    assert program.stats["solo_notes"] == len(TUNE)
+
+
+def test_the_ports_say_what_they_are_and_leave_nothing_behind(
+    jack_server, play_live, neighbour
+):
+    program = play_live(jack_server.name, *MUSIC)
+    program.wait_until(lambda: neighbour.facts("jackcomp:click"), "the metadata")
+    assert neighbour.facts("jackcomp:midi_in") == {
+        "pretty-name": "Soloist",
+        "order": "0",
+        "event-types": "MIDI",
+    }
+    assert neighbour.facts("jackcomp:out_left") == {
+        "pretty-name": "Accompaniment left",
+        "order": "3",
+        "signal-type": "AUDIO",
+        "port-group": "Accompaniment",
+    }
+    assert neighbour.facts("jackcomp:solo_right")["port-group"] == "Soloist"
+    uuid = neighbour.client.get_port_by_name("jackcomp:midi_in").uuid
+    program.signal(signal.SIGTERM)
+    assert program.exit_code() == 0
+    assert jack.get_properties(uuid) == {}
+
+
+def test_a_name_that_is_taken_is_changed_or_refused(
+    jack_server, play_live, run_jackcomp
+):
+    play_live(jack_server.name, *MUSIC)
+    second = play_live(jack_server.name, *MUSIC)
+    assert lines_with(second, "jackcomp plays as 'jackcomp-01'")
+    done = run_jackcomp("--exact-name", "--server", jack_server.name, "--no-connect")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "jackcomp: the JACK client name 'jackcomp' is taken: choose another with "
+        "--name, or leave out --exact-name\n"
+    )
+
+
+def test_latencies_are_told_to_both_sides(
+    jack_server, play_live, plug_in, run_jackcomp
+):
+    program = play_live(jack_server.name, *MUSIC, connects=True)
+    keyboard = plug_in()
+    program.wait_until(keyboard.heard_by, "the connection")
+    done = run_jackcomp("ports", "--latency", "--server", jack_server.name)
+    assert done.returncode == 0, done.stderr
+    rows, port = {}, ""
+    for line in done.stdout.splitlines():
+        first, second, *rest = line.split("\t")
+        if first:
+            port = rest[0]
+        else:
+            rows[port, second] = rest
+    frames, ms = rows["system:playback_1", "playback"]
+    late = int(frames.split()[0])
+    assert late > 0
+    assert ms == f"{1000 * late / RATE:.1f} ms"
+    assert rows["jackcomp:out_left", "playback"] == [frames, ms]
+    # From a key to the ear: as late as the speakers, and FluidSynth's grid.
+    assert rows["jackcomp:midi_in", "playback"] == [
+        f"{late}-{late + 63} frames",
+        f"{1000 * late / RATE:.1f}-{1000 * (late + 63) / RATE:.1f} ms",
+    ]
+    assert rows["jackcomp:solo_left", "capture"][0] == "0-63 frames"
+    assert rows["jackcomp:out_left", "capture"][0] == "0 frames"
