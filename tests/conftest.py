@@ -45,16 +45,27 @@ class Server:
 def start_server(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Server]]:
-    """Start servers on the dummy driver; each ends with the test."""
+    """Start servers on the dummy driver; each ends with the test.
+
+    A ``synchronous`` one waits for its clients: on a busy machine they are late
+    together, and what one hears is of the cycle in which it was sent.
+    """
     # Not in the test's own folder: there only what jackcomp writes shall be.
     logs = tmp_path_factory.mktemp("servers")
     with ExitStack() as stack:
 
         def start(
-            period: int = 256, *, rate: int = 48_000, name: str | None = None
+            period: int = 256,
+            *,
+            rate: int = 48_000,
+            name: str | None = None,
+            synchronous: bool = False,
         ) -> Server:
             name = name or f"jackcomp-test-{os.getpid()}-{next(_numbers)}"
-            return stack.enter_context(_running_server(name, rate, period, logs))
+            mode = ["-S"] if synchronous else []
+            driver = ["-r", str(rate), "-p", str(period)]
+            options = [*mode, "--no-realtime", "-d", "dummy", *driver]
+            return stack.enter_context(_running_server(name, period, options, logs))
 
         yield start
 
@@ -67,17 +78,14 @@ def jack_server(start_server: Callable[..., Server]) -> Server:
 
 @contextmanager
 def _running_server(
-    name: str, rate: int, period: int, folder: Path
+    name: str, period: int, options: list[str], folder: Path
 ) -> Iterator[Server]:
     program = shutil.which("jackd")
     assert program, "jackd is missing: apt install jackd2"
     log = folder / f"{name}-{next(_numbers)}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [
-                *(program, "-n", name, "--no-realtime"),
-                *("-d", "dummy", "-r", str(rate), "-p", str(period)),
-            ],
+            [program, "-n", name, *options],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -108,6 +108,25 @@ static void back_and_forth_lands_on_the_right_bar_and_strands_no_note(void)
     stage_free(s);
 }
 
+static void a_master_that_is_not_ready_is_waited_for(void)
+{
+    stage *s = new_stage(START_TRANSPORT);
+    roll(s, 0, AT_120);
+    stage_heard(s, HEARD_STARTED, NULL);
+    s->io.transport_frame = 48000 * 60;
+    s->io.transport_has_tick = 0;
+    stage_cycle(s, 64);
+    CHECK(stage_heard(s, HEARD_STARTED, NULL) == 0);
+    roll(s, 4 * BAR * FP, AT_120);
+    report_record started;
+    CHECK(stage_heard(s, HEARD_STARTED, &started) == 1 && started.tick == 4 * BAR);
+    s->io.transport_has_tick = 0; /* it has gone: we go on from its last place */
+    stage_until(s, s->io.frame + 48000, 64);
+    CHECK(stage_heard(s, HEARD_STARTED, NULL) == 0);
+    CHECK(stage_counters(s).last_tick / 10 == (4 * BAR + (64 + 48000) * 2 / 25) / 10);
+    stage_free(s);
+}
+
 static void skipped_frames_are_a_slip_and_no_jump(void)
 {
     stage *s = new_stage(START_TRANSPORT);
@@ -385,6 +404,7 @@ int main(void)
     RUN(a_master_that_rounds_its_ticks_does_not_make_us_waver);
     RUN(a_tempo_of_the_master_is_taken_over_and_told);
     RUN(back_and_forth_lands_on_the_right_bar_and_strands_no_note);
+    RUN(a_master_that_is_not_ready_is_waited_for);
     RUN(skipped_frames_are_a_slip_and_no_jump);
     RUN(who_stops_the_transport_that_we_lead_stops_us);
     RUN(a_first_note_starts_us_again);

@@ -172,6 +172,7 @@ typedef struct engine {
     int64_t song_tick;            /* where it says start or continue, on a sixteenth */
     midi_clock clock_in;          /* the MIDI clock that we follow */
     int64_t told_ns;              /* the tempo that the worker knows */
+    uint32_t masterless;          /* cycles since a timebase master last spoke */
     bool transport_rolled;        /* it did in the cycle before, when we lead */
     bool waits;                   /* the transport that we lead was stopped */
     int64_t struck[MIDI_KEYS];    /* frame at which the soloist struck each key */

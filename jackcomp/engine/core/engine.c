@@ -17,6 +17,7 @@ engine *engine_new(int64_t rate)
         return NULL;
     }
     e->rate = rate;
+    e->masterless = UINT32_MAX / 2; /* never */
     atomic_store(&e->last_tick, NO_TICK);
     for (uint32_t i = 0; i < 2; i++)
         reverb_init(&e->rooms[i], rate);

@@ -10,6 +10,7 @@
 #define ONE_TICK_FP (INT64_C(1) << 32)
 #define JUMP_FP (960 * ONE_TICK_FP) /* an eighth */
 #define STEADY_FP (8 * ONE_TICK_FP) /* a timebase master's rounding */
+#define MASTER_CYCLES 4 /* a master says where a new place is some cycles late */
 #define SIXTEENTH_TICKS (TICKS_PER_QUARTER / 4)
 
 static void tell_tempo(engine *e, int64_t frame)
@@ -71,6 +72,7 @@ static void stay_with_frames(engine *e, cycle_io *io)
 
 static void follow(engine *e, cycle_io *io)
 {
+    e->masterless = io->transport_has_tick ? 0 : e->masterless + 1;
     if (!io->transport_rolling) {
         if (e->rolling)
             clock_stop(e, io);
@@ -80,7 +82,9 @@ static void follow(engine *e, cycle_io *io)
                               .rate = e->rate};
         e->transport_origin = io->frame - io->transport_frame;
         sync_to(e, io, io->frame, &there, STEADY_FP);
-    } else if (e->rolling)
+    } else if (e->masterless < MASTER_CYCLES)
+        return;
+    else if (e->rolling)
         stay_with_frames(e, io);
     else
         start_from_transport(e, io);
