@@ -57,8 +57,9 @@ JSON ?= out/bench-rt.json
 bench-rt: setup  ## xruns and cycle times beside an empty server (SECONDS=, JSON=)
 	$(PYTHON) -m bench.realtime --seconds $(SECONDS) --json $(JSON)
 
-bench: setup  ## speed of a render, start-up time and memory
+bench: setup  ## speed of a render, start-up, memory, and coming back
 	$(PYTHON) -m bench.render
+	$(PYTHON) -m bench.comeback
 
 evaluate: setup  ## harmony and chord model on the test songs, beside their baselines
 	$(PYTHON) -m export.evaluate_brain

@@ -90,6 +90,11 @@ class Process:
     def _ask_to_end(self) -> None:
         self._process.terminate()
 
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._process.kill()
+        self._process.wait()
+
     @property
     def has_ended(self) -> bool:
         """Whether it has ended by itself."""
@@ -127,12 +132,12 @@ class Process:
 class Server(Process):
     """A private ``jackd`` on the dummy driver, real-time where the user may."""
 
-    def __init__(self, name: str, period: int, folder: Path) -> None:
+    def __init__(self, name: str, period: int, folder: Path, rate: int = RATE) -> None:
         self.name = name
         self.period = period
         self.folder = folder
         urgency = ["-R", "-P", str(PRIORITY)] if can_be_realtime() else ["-r"]
-        driver = ["-d", "dummy", "-r", str(RATE), "-p", str(period)]
+        driver = ["-d", "dummy", "-r", str(rate), "-p", str(period)]
         super().__init__(
             ["jackd", "-n", name, *urgency, *driver], folder / f"{name}.log"
         )

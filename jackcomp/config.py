@@ -112,7 +112,24 @@ def load_settings(
         for key, value in flags.items()
         if value not in (None, ())
     }
-    return Settings(**{field_of(key): value for key, value in values.items()})
+    settings = Settings(**{field_of(key): value for key, value in values.items()})
+    _check_clocks(settings)
+    return settings
+
+
+def _check_clocks(settings: Settings) -> None:
+    """Refuse settings that would have two clocks set the time."""
+    if settings.transport == "lead" and settings.start == "transport":
+        raise ConfigError(
+            "transport is 'lead', so it waits for jackcomp, and start is 'transport', "
+            "so jackcomp waits for it: choose start 'count-in' or 'first-note'"
+        )
+    uses_transport = settings.transport != "none" or settings.start == "transport"
+    if settings.midi_clock == "follow" and uses_transport:
+        raise ConfigError(
+            "midi_clock is 'follow', and JACK's transport is used too: let one of them "
+            "set the time, with transport and start without it, or midi_clock 'none'"
+        )
 
 
 def default_file() -> Path:

@@ -32,6 +32,13 @@ class Port:
     is_physical: bool
 
 
+@dataclass
+class Late:
+    capture: tuple[int, int]
+    playback: tuple[int, int]
+    rate: int
+
+
 class App(SimpleNamespace):
     """Stands where the program is, and keeps what it is asked."""
 
@@ -50,9 +57,10 @@ class App(SimpleNamespace):
 
     def list_ports(self, settings):
         self.asked = settings
+        late = Late((0, 0), (256, 319), 48_000)
         return [
-            Port("system:midi_capture_1", "midi", "out", True),
-            Port("a:in", "audio", "in", False),
+            (Port("system:midi_capture_1", "midi", "out", True), late),
+            (Port("a:in", "audio", "in", False), late),
         ]
 
     def probe_server(self, settings):
@@ -216,6 +224,13 @@ def test_ports_are_listed(app):
         "midi\tout\tsystem:midi_capture_1\thardware\naudio\tin\ta:in\n"
     )
     assert app.asked.server == "x"
+
+
+def test_latencies_are_listed_when_asked_for(app):
+    port, capture, playback, *_ = run("ports", "--latency").output.splitlines()
+    assert port.endswith("system:midi_capture_1\thardware")
+    assert capture == "\tcapture\t0 frames\t0.0 ms"
+    assert playback == "\tplayback\t256-319 frames\t5.3-6.6 ms"
 
 
 def test_styles_are_listed_with_the_chosen_one_marked():

@@ -140,3 +140,23 @@ def test_the_environment_is_named_by_its_variable():
 )
 def test_a_bar_clicks_low_and_leads_to_the_next(meter, keys, velocities):
     assert clicks(meter) == list(zip(keys, velocities, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"transport": "lead", "start": "transport"}, "choose start 'count-in'"),
+        ({"midi_clock": "follow", "transport": "follow"}, "let one of them"),
+        ({"midi_clock": "follow", "transport": "lead"}, "let one of them"),
+        ({"midi_clock": "follow", "start": "transport"}, "let one of them"),
+    ],
+)
+def test_two_clocks_cannot_both_set_the_time(flags, message):
+    with pytest.raises(ConfigError, match=message):
+        load_settings(flags, None, {})
+
+
+@pytest.mark.parametrize("transport", ["none", "follow", "lead"])
+def test_midi_clock_may_be_sent_whoever_sets_the_time(transport):
+    settings = load_settings({"transport": transport, "midi_clock": "send"}, None, {})
+    assert settings.transport == transport

@@ -63,7 +63,8 @@ class Wiring:
 
     def forget_ports(self) -> None:
         """Take all ports as new at the next look: the server has gone."""
-        self._known = self._loose = frozenset()
+        self._known = frozenset()
+        self._loose = frozenset()
 
     def look(self, ports: Iterable[PortInfo], connected: Iterable[Pair]) -> list[Pair]:
         """Say what is to be connected now.
