@@ -54,7 +54,8 @@ test-core-tsan: setup  ## C tests under ThreadSanitizer
 SECONDS ?= 60
 JSON ?= out/bench-rt.json
 
-bench-rt: setup  ## xruns and cycle times beside an empty server (SECONDS=, JSON=)
+bench-rt: setup  ## xruns and cycles beside an empty server and FluidSynth (SECONDS=, JSON=)
+	@scripts/install-packages fluidsynth
 	$(PYTHON) -m bench.realtime --seconds $(SECONDS) --json $(JSON)
 
 bench: setup  ## speed of a render, start-up, memory, and coming back

@@ -11,11 +11,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-RATE = 48_000
+from bench.music import RATE
+
 PRIORITY = 70
 SOLOIST = "bench-soloist"
 SOLOIST_PORT = f"{SOLOIST}:out"
@@ -23,6 +25,8 @@ START_SECONDS = 30.0
 """Longest wait for a client to play, and for its next record."""
 END_SECONDS = 10.0
 LOOK_SECONDS = 0.05
+LOAD_SECONDS = 0.25
+"""How often the DSP load is looked at."""
 _CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 # jackd says which client had not finished when the next cycle began.
 _BLAME = re.compile(r"JackEngine::XRun: client = (.+?)(?: was not| finished)")
@@ -115,6 +119,18 @@ class Process:
         user, system = stat.rpartition(")")[2].split()[11:13]
         return (int(user) + int(system)) / _CLOCK_TICKS
 
+    def realtime_seconds(self) -> float | None:
+        """Return the processor time of its real-time threads: the audio cycle.
+
+        None where nothing runs in real time: then they look like all the others.
+        """
+        spent = [
+            int((task / "schedstat").read_text(encoding="ascii").split()[0])
+            for task in Path(f"/proc/{self._process.pid}/task").iterdir()
+            if os.sched_getscheduler(int(task.name)) == os.SCHED_FIFO
+        ]
+        return sum(spent) / 1e9 if spent else None
+
     def resident_mb(self) -> float:
         """Return its resident memory, JACK's shared one included, in 10^6 bytes."""
         return self._status_mb("VmRSS")
@@ -147,26 +163,59 @@ class Server(Process):
         return _BLAME.findall(self.said())
 
 
-class Soloist(Process):
-    """The player and observer (``player.c``), active once it is made."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the soloist sees: the server's xruns, frames played, DSP load in percent."""
 
-    def __init__(self, program: Path, server: Server) -> None:
-        command = [str(program), server.name, SOLOIST]
+    xruns: int
+    played: int
+    load: float
+
+
+class Soloist(Process):
+    """The player and observer (``player.c``), in the graph once it is made."""
+
+    def __init__(self, program: Path, server: Server, score: Path) -> None:
+        command = [str(program), server.name, SOLOIST, str(score)]
         super().__init__(command, server.folder / "soloist.log", asks=True)
-        if self._answer() != "ready":
+        if self._hear() != "ready":
             self.__exit__(None, None, None)
             raise BenchError(f"no JACK server: {server.last_line()}")
 
-    def _answer(self) -> str:
+    def _hear(self) -> str:
         assert self._process.stdout is not None
         return self._process.stdout.readline().strip()
 
-    def xruns(self) -> int:
-        """Return the xruns that the server has reported so far."""
+    def _ask(self, line: str) -> str:
         assert self._process.stdin is not None
-        self._process.stdin.write("\n")
+        self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
-        return int(self._answer())
+        return self._hear()
+
+    def play(self) -> None:
+        """Play the score from its beginning."""
+        self._ask("play")
+
+    def connect(self, port: str) -> None:
+        """Play into a port, as soon as it is there."""
+        give_up = time.monotonic() + START_SECONDS
+        while self._ask(f"connect {port}") != "ok":
+            if time.monotonic() > give_up:
+                raise BenchError(f"no port {port}: is its program installed?")
+            time.sleep(LOOK_SECONDS)
+
+    def look(self) -> Look:
+        """Look at the server now."""
+        xruns, played, load = self._ask("look").split()
+        return Look(int(xruns), int(played), float(load))
+
+    def look_until(self, seconds: float) -> list[Look]:
+        """Look again and again until so much of the score was played."""
+        looks = [self.look()]
+        while looks[-1].played < seconds * RATE:
+            time.sleep(min(LOAD_SECONDS, max(seconds - looks[-1].played / RATE, 0)))
+            looks.append(self.look())
+        return looks
 
     def _ask_to_end(self) -> None:
         assert self._process.stdin is not None
@@ -191,6 +240,11 @@ class Client(Process):
                     return record
             time.sleep(LOOK_SECONDS)
         raise BenchError(f"it does not play: {self.last_line()}")
+
+    def next_record(self) -> Record:
+        """Wait for the next record, and return it."""
+        now = time.monotonic()
+        return self.record_when(lambda record: record["time"] >= now)
 
     def _lines(self) -> list[str]:
         try:

@@ -1,30 +1,42 @@
-"""``make bench-rt``: xruns and cycle times in a real JACK graph.
+"""``make bench-rt``: xruns, cycle times and processor time in a real JACK graph.
 
-Each run has a JACK server of its own (dummy driver, 48 kHz, 64 frames, real-time
-where the user may) with a soloist who plays into it and counts its xruns: a small C
-program, the same in every run. 'empty' has nothing else; 'jackcomp_busy' is jackcomp
-with a busy Python thread in its process; 'python_callback' is the control, the same
-work with its cycle in Python. Pairs are interleaved, and who comes first alternates.
+Each run has a JACK server of its own (dummy driver, 48 kHz, real-time where the user
+may) with a soloist who plays into it and counts its xruns: a small C program, the
+same in every run. Beside it are, in turn:
 
-Nothing here fails for being slow: the exit code is 0 unless nothing was measured.
+empty            nothing
+fluidsynth       ``fluidsynth -a jack -m jack``, given the notes of solo and duo
+jackcomp         with a view, a recording and counters
+jackcomp_busy    the same, with a busy Python thread in its process
+jackcomp_stalled the same, its worker blocked for 2 s at a time
+python_callback  the control: the same work with its cycle in Python, and busy
+
+At 64 frames each is measured in five rounds, interleaved, and who comes first
+alternates; at other periods in one round, and the control once. Nothing here fails
+for being slow: the exit code is 0 unless nothing was measured.
 """
 
 import argparse
 import os
 import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+import mido
+
+from bench import report
 from bench.graph import (
-    RATE,
     SOLOIST_PORT,
     BenchError,
     Client,
+    Process,
     Server,
     Soloist,
     build_soloist,
@@ -32,23 +44,37 @@ from bench.graph import (
     end_on_sigterm,
     python,
 )
-from bench.report import BUSY, CONTROL, EMPTY, HEADER, Run, line_of, to_json, verdict
+from bench.music import BPM, RATE, STYLE, duo_score, solo_score
+from bench.report import (
+    BUSY,
+    CONTROL,
+    EMPTY,
+    FLUIDSYNTH,
+    JACKCOMP,
+    MAIN_PERIOD,
+    STALLED,
+    Run,
+)
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.errors import JackcompError
 
-PERIOD = 64
-PAIRS = 5
-SETTLE_SECONDS = 1.0
-"""From the first notes to the counting; the empty server waits as long."""
+PERIODS = (MAIN_PERIOD, 32, 128, 256)
+ROUNDS = 5
+SETTINGS = (EMPTY, BUSY, JACKCOMP, FLUIDSYNTH, STALLED)
+"""Neighbours are compared: the empty server and Python busy, jackcomp and its peer."""
 
-_ARGUMENTS = {
-    BUSY: (
-        *("jackcomp", "--stress", "--view", "none", "--connect", f"^{SOLOIST_PORT}$"),
-        *("--style", "pop", "--start", "first-note"),
-    ),
+LEAD_IN_SECONDS = 4.0
+"""From the first note to the counting: by then the duo plays."""
+
+_OURS = ("--view", "plain", "--style", STYLE, "--bpm", str(BPM), "--start")
+_OURS += ("first-note", "--connect", f"^{SOLOIST_PORT}$", "--record")
+_PROGRAMS = {
+    JACKCOMP: ("jackcomp", *_OURS),
+    BUSY: ("jackcomp", "--stress", *_OURS),
+    STALLED: ("bench.stalled", *_OURS),
     CONTROL: ("bench.python_callback", "--connect", SOLOIST_PORT),
 }
-"""What runs beside the soloist, in each setting but the empty one."""
+FLUIDSYNTH_PORT = "fluidsynth:midi_00"
 
 
 def main() -> None:
@@ -58,7 +84,8 @@ def main() -> None:
         "--seconds",
         type=float,
         default=60.0,
-        help=f"measured in each setting, over its {PAIRS} runs (default: 60)",
+        help=f"measured in each setting at {MAIN_PERIOD} frames, over {ROUNDS} runs; "
+        "one run's share at other periods (default: 60)",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="write the runs there"
@@ -67,10 +94,10 @@ def main() -> None:
     options = parser.parse_args()
     end_on_sigterm()
     try:
-        runs = _measure_all(options.seconds / PAIRS, find_soundfont(options.sf2))
+        runs = _measure_all(options.seconds / ROUNDS, find_soundfont(options.sf2))
         if options.json is not None:
             options.json.parent.mkdir(parents=True, exist_ok=True)
-            options.json.write_text(to_json(runs), encoding="utf-8")
+            options.json.write_text(report.to_json(runs), encoding="utf-8")
     except (BenchError, JackcompError, OSError) as error:
         sys.exit(f"bench.realtime: {error}")
 
@@ -79,25 +106,32 @@ def _measure_all(seconds: float, soundfont: Path) -> list[Run]:
     """Measure all settings in turn, ``seconds`` each run; print what is found."""
     urgency = "real-time" if can_be_realtime() else "NOT real-time (no permission)"
     print(
-        f"{PERIOD} frames at {RATE} Hz ({PERIOD * 1_000_000 // RATE} us), {urgency}; "
-        f"{seconds:g} s a run; {os.cpu_count()} processors, load "
-        f"{os.getloadavg()[0]:.1f}; SoundFont {soundfont}\n"
+        f"{RATE} Hz, {urgency}; {seconds:g} s a run; {os.cpu_count()} processors, "
+        f"load {os.getloadavg()[0]:.1f}; SoundFont {soundfont}"
     )
-    print(HEADER)
     runs = []
     with tempfile.TemporaryDirectory(prefix="jackcomp-bench-") as folder:
         bench = Bench(Path(folder), soundfont, seconds)
-        for name in _order():
-            runs.append(bench.measure(name))
-            print(line_of(runs[-1]), flush=True)
-    print("", *verdict(runs), sep="\n")
+        last_period = None
+        for name, period in _plan():
+            if period != last_period:
+                print(f"\n{report.header(period)}")
+                last_period = period
+            runs.append(bench.measure(name, period))
+            print(report.line_of(runs[-1]), flush=True)
+    print("", *report.verdict(runs), sep="\n")
     return runs
 
 
-def _order() -> Iterator[str]:
-    for pair in range(PAIRS):
-        yield from (EMPTY, BUSY) if pair % 2 == 0 else (BUSY, EMPTY)
-    yield CONTROL
+def _plan() -> Iterator[tuple[str, int]]:
+    """Give setting and period of each run."""
+    for number in range(ROUNDS):
+        for name in SETTINGS if number % 2 == 0 else reversed(SETTINGS):
+            yield name, MAIN_PERIOD
+    yield CONTROL, MAIN_PERIOD
+    for period in PERIODS[1:]:
+        for name in SETTINGS:
+            yield name, period
 
 
 class Bench:
@@ -118,52 +152,118 @@ class Bench:
         self._soundfont = soundfont
         self._seconds = seconds
         self._soloist = build_soloist(folder)
+        self._solo = solo_score().write(folder / "solo.txt")
+        self._duo = duo_score().write(folder / "duo.txt")
         self._servers = 0
 
-    def measure(self, name: str) -> Run:
+    def measure(self, name: str, period: int) -> Run:
         """Run one setting."""
         self._servers += 1
         server_name = f"jackcomp-bench-{os.getpid()}-{self._servers}"
+        folder = self._folder / server_name
+        folder.mkdir()
         with ExitStack() as stack:
-            server = stack.enter_context(Server(server_name, PERIOD, self._folder))
-            soloist = stack.enter_context(Soloist(self._soloist, server))
-            client = None
+            server = stack.enter_context(Server(server_name, period, folder))
+            score = self._duo if name == FLUIDSYNTH else self._solo
+            soloist = stack.enter_context(Soloist(self._soloist, server, score))
+            process = None
             if name != EMPTY:
-                common = ["--server", server_name, "--sf2", str(self._soundfont)]
-                command = python(*_ARGUMENTS[name], *common)
-                stats = self._folder / f"{server_name}.jsonl"
-                client = stack.enter_context(Client(command, stats))
-                client.record_when(lambda record: record["notes_on"] > 0)
-            time.sleep(SETTLE_SECONDS)
-            return self._count(name, server, soloist, client)
+                process = self._start(stack, name, server, soloist)
+            soloist.play()
+            run = self._count(name, server, soloist, process)
+        takes = list(folder.glob("take-*"))
+        return replace(run, gap_ms=_longest_gap_ms(*takes)) if takes else run
+
+    def _start(
+        self, stack: ExitStack, name: str, server: Server, soloist: Soloist
+    ) -> Process:
+        """Start what is measured, and wait until it hears the soloist."""
+        if name == FLUIDSYNTH:
+            command = _fluidsynth(server, self._soundfont)
+            # It plays for as long as it may read commands.
+            log = server.folder / "fluidsynth.log"
+            process = stack.enter_context(Process(command, log, asks=True))
+            soloist.connect(FLUIDSYNTH_PORT)
+            return process
+        command = python(*_PROGRAMS[name])
+        if name != CONTROL:
+            command.append(str(server.folder))
+        command += ["--server", server.name, "--sf2", str(self._soundfont)]
+        client = Client(command, server.folder / "stats.jsonl")
+        stack.enter_context(client)
+        client.record_when(lambda _: True)
+        return client
 
     def _count(
-        self, name: str, server: Server, soloist: Soloist, client: Client | None
+        self, name: str, server: Server, soloist: Soloist, process: Process | None
     ) -> Run:
         """Count for a while in a graph that plays."""
-        begin, xruns, blamed = time.monotonic(), soloist.xruns(), server.blamed()
-        cpu = client.cpu_seconds() if client else 0.0
-        time.sleep(self._seconds)
-        end = time.monotonic()
+        begin = soloist.look_until(LEAD_IN_SECONDS)[-1]
+        blamed = len(server.blamed())
+        cpu = process.cpu_seconds() if process else None
+        core = process.realtime_seconds() if process else None
+        looks = soloist.look_until(begin.played / RATE + self._seconds)
         counted: dict[str, Any] = {
             "name": name,
             "period": server.period,
-            "seconds": round(end - begin, 3),
-            "xruns": soloist.xruns() - xruns,
-            "blamed": dict(Counter(server.blamed()[len(blamed) :])),
+            "seconds": round((looks[-1].played - begin.played) / RATE, 3),
+            "xruns": looks[-1].xruns - begin.xruns,
+            "dsp_load": round(mean(look.load for look in looks), 2),
+            "blamed": dict(Counter(server.blamed()[blamed:])),
         }
-        if client is not None:
-            counted["cpu_s"] = round(client.cpu_seconds() - cpu, 2)
-            counted["rss_mb"] = round(client.resident_mb(), 1)
-            counted["shared_mb"] = round(client.shared_mb(), 1)
-            record = client.record_when(lambda record: record["time"] >= end)
-            counted |= {
-                "own_misses": record["own_misses"],
-                "cycle_us": record["cycle_us"],
-                "late_events": record["late_events"],
-                "notes": record["notes_on"],
-            }
+        if process is not None and cpu is not None:
+            counted["cpu_s"] = round(process.cpu_seconds() - cpu, 2)
+            counted["rss_mb"] = round(process.resident_mb(), 1)
+            counted["shared_mb"] = round(process.shared_mb(), 1)
+            if core is not None:
+                counted["core_cpu_s"] = round(process.realtime_seconds() - core, 3)
+        if isinstance(process, Client):
+            counted |= _counters(process)
         return Run(**counted)
+
+
+def _fluidsynth(server: Server, soundfont: Path) -> list[str]:
+    """Return the command for FluidSynth's own JACK client."""
+    options = (
+        *(f"audio.jack.server={server.name}", f"midi.jack.server={server.name}"),
+        *("audio.jack.id=fluidsynth", "midi.jack.id=fluidsynth"),
+        "audio.jack.autoconnect=1",
+    )
+    settings = [word for option in options for word in ("-o", option)]
+    return ["fluidsynth", "-a", "jack", "-m", "jack", *settings, str(soundfont)]
+
+
+def _counters(client: Client) -> dict[str, Any]:
+    """Return what the client itself has counted, from its first cycle on."""
+    record = client.next_record()
+    return {
+        "own_misses": record["own_misses"],
+        "cycle_us": record["cycle_us"],
+        "late_events": record["late_events"],
+        "notes": record["notes_on"],
+    }
+
+
+def _longest_gap_ms(take: Path) -> float:
+    """Return the longest time from one note of the accompaniment to the next."""
+    midi = mido.MidiFile(take / "accompaniment.mid")
+    onsets = sorted(
+        {
+            tick
+            for track in midi.tracks
+            for tick, message in _ticks(track)
+            if message.type == "note_on"
+        }
+    )
+    longest = max(later - onset for onset, later in pairwise(onsets))
+    return round(longest / midi.ticks_per_beat * 60_000 / BPM, 1)
+
+
+def _ticks(track: mido.MidiTrack) -> Iterator[tuple[int, mido.Message]]:
+    tick = 0
+    for message in track:
+        tick += message.time
+        yield tick, message
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ from pathlib import Path
 from statistics import median
 
 from bench.graph import (
-    RATE,
     SOLOIST_PORT,
     BenchError,
     Client,
@@ -34,6 +33,7 @@ from bench.graph import (
     end_on_sigterm,
     python,
 )
+from bench.music import RATE, solo_score
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.errors import JackcompError
 
@@ -124,7 +124,9 @@ def _show_live(soundfont: Path, times: int) -> None:
         folder = Path(name)
         server_name = f"jackcomp-bench-{os.getpid()}"
         server = stack.enter_context(Server(server_name, PERIOD, folder))
-        soloist = stack.enter_context(Soloist(build_soloist(folder), server))
+        score = solo_score().write(folder / "solo.txt")
+        soloist = stack.enter_context(Soloist(build_soloist(folder), server, score))
+        soloist.play()
         common = ["--server", server_name, "--sf2", str(soundfont), "--view", "none"]
         musical = ["--connect", f"^{SOLOIST_PORT}$", "--start", "first-note"]
         command = python("jackcomp", *common, *musical)
