@@ -1,11 +1,11 @@
 /* Random cycles: floods of random MIDI bytes, batches with random flags and ticks,
    broken batches, tempo changes, changing periods, full rings, a midi_out that is
-   too small, panic, transport jumps, and a stop at the end. Whatever happens, every
-   note-on on midi_out is followed by its note-off before the key is struck again,
-   and nothing sounds after the stop.
+   too small, panic, transport jumps, and a stop at the end, in several meters.
+   Whatever happens, every note-on on midi_out is followed by its note-off before the
+   key is struck again, and nothing sounds after the stop.
 
-   fuzz [cycles] [seed]: a fifth of the cycles with the real FluidSynth, the others
-   are events alone. */
+   fuzz [cycles] [seed]: one cycle in fifty with the real FluidSynth, which takes as
+   long as all the others; they are events alone. */
 
 #include <math.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@
 
 static uint64_t randomness;
 static bool struck[MIDI_CHANNELS][MIDI_KEYS];
-static uint64_t ons, offs, unpaired, malformed, loud, refused;
+static uint64_t ons, offs, unpaired, malformed, loud, refused, cycles_run;
 
 static int64_t any(int64_t low, int64_t high)
 {
@@ -172,16 +172,23 @@ static void end(stage *s)
             CHECK(fabsf(s->audio[i][n]) < 1e-3f);
 }
 
-static void fuzz(uint32_t start_mode, fluid_synth_t *synth, uint32_t cycles)
+/* Play in a meter: how many pulses a bar has, and how long a pulse is. */
+static void fuzz(uint32_t start_mode, uint32_t pulses, int64_t pulse_ticks,
+                 fluid_synth_t *synth, uint32_t cycles)
 {
     engine_settings settings = plain_settings();
     settings.ns_per_quarter = 500000000;
     settings.start_mode = start_mode;
-    settings.start_tick = -BAR;
+    settings.pulses = pulses;
+    settings.pulse_ticks = pulse_ticks;
+    settings.bar_ticks = pulses * pulse_ticks;
+    settings.start_tick = -settings.bar_ticks;
     settings.click_sounds = 1;
     settings.reverb = 0.2f;
-    memset(settings.click_keys, 60, 4);
-    memcpy(settings.click_velocities, (uint8_t[]){110, 80, 0, 80}, 4);
+    memset(settings.click_keys, 60, pulses);
+    memset(settings.click_velocities, 80, pulses);
+    settings.click_velocities[0] = 110;
+    settings.click_velocities[pulses - 1] = 0;
     stage *s = stage_new(&settings, RATE, synth);
     s->io.frame = (INT64_C(1) << 32) - 1000000;
     s->io.transport_rolling = 1;
@@ -191,6 +198,7 @@ static void fuzz(uint32_t start_mode, fluid_synth_t *synth, uint32_t cycles)
     end(s);
     engine_counters c = stage_counters(s);
     CHECK(c.guarded_samples == 0);
+    cycles_run += c.cycles;
     printf("fuzz: %llu notes, late %llu, dropped %llu, stale %llu, refused %llu, "
            "vamped %llu, lost for the worker %llu, for the recorder %llu\n",
            (unsigned long long)c.notes_on, (unsigned long long)c.late_events,
@@ -206,31 +214,34 @@ static uint32_t cycles = 50000;
 static void random_cycles_with_sound(void)
 {
     fluid_synth_t *synth = real_synth_new(RATE);
-    fuzz(START_TRANSPORT, synth, cycles / 5);
+    fuzz(START_TRANSPORT, 4, 1920, synth, cycles / 50);
     real_synth_free(synth);
 }
 
 static void random_cycles_with_a_count_in(void)
 {
-    fuzz(START_COUNT_IN, NULL, cycles / 5 * 2);
+    fuzz(START_COUNT_IN, 4, 1920, NULL, cycles / 50 * 12);
+    fuzz(START_COUNT_IN, 2, 2880, NULL, cycles / 50 * 12); /* 6/8 */
 }
 
 static void random_cycles_from_a_first_note(void)
 {
-    fuzz(START_FIRST_NOTE, NULL, cycles / 5);
+    fuzz(START_FIRST_NOTE, 3, 1920, NULL, cycles / 50 * 12);
 }
 
 static void random_cycles_with_a_transport(void)
 {
-    fuzz(START_TRANSPORT, NULL, cycles / 5);
+    fuzz(START_TRANSPORT, 7, 960, NULL, cycles - cycles / 50 * 37);
 }
 
 static void every_note_on_has_had_its_note_off(void)
 {
-    printf("fuzz: %llu note-ons, %llu note-offs; %llu broken orders refused\n",
+    printf("fuzz: %llu cycles, %llu note-ons, %llu note-offs, %llu without their "
+           "partner; %llu broken orders refused\n", (unsigned long long)cycles_run,
            (unsigned long long)ons, (unsigned long long)offs,
-           (unsigned long long)refused);
-    CHECK(ons > 0 && ons == offs && unpaired == 0);
+           (unsigned long long)unpaired, (unsigned long long)refused);
+    CHECK(cycles_run >= cycles && ons >= cycles / 10);
+    CHECK(ons == offs && unpaired == 0);
     CHECK(malformed == 0);
     CHECK(loud == 0);
 }
