@@ -12,7 +12,7 @@ from cffi import FFI
 HERE = Path(__file__).parent / "core"
 RELATIVE = "jackcomp/engine/core"  # setuptools wants paths relative to setup.py
 SOURCES = (
-    *("ring", "clock", "events", "plan", "click", "reverb"),
+    *("ring", "clock", "events", "plan", "click", "reverb", "sound"),
     *("midi_clock", "sync", "cycle", "engine"),
 )
 HOST_HEADERS = ("core", "records", "bbt", "jack_host", "jack_room")
@@ -50,6 +50,11 @@ void engine_ask_release(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);
+void *engine_offer_synth(engine *e, void *synth);
+void *engine_departed_synth(engine *e);
+void engine_wait_swap(engine *e);
+void engine_wake_swap(engine *e);
+void synth_rehearse(void *synth);
 void synth_be_quiet(void);
 #define NO_TICK ...
 #define RING_RECORDS ...

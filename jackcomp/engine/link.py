@@ -71,6 +71,7 @@ class Counters:
     own_misses: int
     max_cycle_ns: int
     solo_notes: int
+    swaps: int
     last_frame: int
     last_tick: int | None
 
@@ -215,6 +216,29 @@ class Engine:
         """Tell whether the stop was carried out."""
         return bool(lib.engine_has_stopped(self._engine))
 
+    def offer_synth(self, synth: int | None) -> int | None:
+        """Offer a synth to the next cycle, or withdraw what was offered.
+
+        Returns
+        -------
+        int or None
+            The address of a synth that was offered before and never taken.
+        """
+        given = ffi.NULL if synth is None else ffi.cast("void *", synth)
+        return _address(lib.engine_offer_synth(self._engine, given))
+
+    def departed_synth(self) -> int | None:
+        """Return the address of a synth that no cycle will touch again, once."""
+        return _address(lib.engine_departed_synth(self._engine))
+
+    def wait_swap(self) -> None:
+        """Sleep, without the interpreter lock, until a synth has come or gone."""
+        lib.engine_wait_swap(self._engine)
+
+    def wake_swap(self) -> None:
+        """Wake who waits in `wait_swap`."""
+        lib.engine_wake_swap(self._engine)
+
     def counters(self) -> Counters:
         """Copy the counters; each is exact, together they are a moment apart."""
         record = ffi.new("engine_counters *")
@@ -244,6 +268,10 @@ def cycle_percentile_us(histogram: tuple[int, ...], percent: float) -> float:
         if count and seen >= wanted:
             return float(lib.engine_bucket_ns(index + 1)) / 1000
     return 0.0
+
+
+def _address(pointer: object) -> int | None:
+    return int(ffi.cast("uintptr_t", pointer)) or None
 
 
 def _c_settings(settings: EngineSettings) -> object:

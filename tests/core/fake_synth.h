@@ -13,12 +13,16 @@ typedef struct {
     uint32_t sounds_off;     /* all_sounds_off on all channels */
     uint32_t programs[16];
     uint32_t controls[128];  /* controller messages, by number */
-    int bend;
     uint32_t pressures;
     float level;             /* written into all four buffers, NaN allowed */
+    uint32_t tail;           /* voices that sound after their keys were released */
+    int values[16][128];     /* of the controllers */
+    int bends[16], bend_ranges[16], channel_pressure[16];
+    float parameters[16][128]; /* of the sound, by generator */
+    float gain;
 } fake_synth;
 
-extern fake_synth fake;
-void *fake_synth_new(void); /* forgets what came before */
+extern fake_synth fake, other_fake;
+void *fake_synth_new(void); /* both forget what came before; returns the first */
 
 #endif

@@ -188,7 +188,7 @@ static void commit_the_planted_sin(void)
 /* ---- the cycle thread and its soloist ---- */
 
 static engine *e;
-static fluid_synth_t *synth;
+static fluid_synth_t *synths[3];
 static uint32_t cycles_to_run;
 static float audio[AUDIO_PORTS][MOST_FRAMES];
 static midi_message midi_in[64], midi_out[512];
@@ -264,7 +264,7 @@ static void *run_cycles(void *data)
         io.nframes = choose_period(&random);
         io.midi_in_count = play_solo(&random, cycle, io.nframes);
         io.midi_out_capacity = cycle % 700 < 5 ? 20 : 512;
-        int before = fluid_synth_get_active_voice_count(synth);
+        int before = fluid_synth_get_active_voice_count(e->synth);
         engine_cycle(e, &io);
         engine_measured(e, io.nframes * 1000u, io.nframes * 20833u);
         if (before > atomic_load(&most_voices))
@@ -399,6 +399,8 @@ static void judge(uint32_t panics)
     expect(c.cycles >= cycles_to_run, "all cycles ran");
     expect(atomic_load(&most_voices) >= 48, "48 voices sounded");
     expect(atomic_load(&stolen) > 0, "voices were stolen");
+    say("realtime: %llu changes of the synth\n", (unsigned long long)c.swaps);
+    expect(c.swaps >= 3, "the synth was changed three times");
     expect(panics > 0 && atomic_load(&e->panic_done) > 0, "panic was answered");
     expect(atomic_load(&orders_sent) > 0, "programs and tempo were changed");
     expect(atomic_load(&slept) > 0 && atomic_load(&woken) > 0, "the worker was woken");
@@ -426,6 +428,30 @@ static void drain_played(void)
         ;
 }
 
+/* Offer a spare synth whenever there is one: mostly while the last one rings out. */
+static void change_synths(void)
+{
+    static fluid_synth_t *spares[2];
+    static bool begun;
+    if (!begun) {
+        spares[0] = synths[1];
+        spares[1] = synths[2];
+        begun = true;
+    }
+    void *back = engine_departed_synth(e);
+    for (int i = 0; i < 2; i++) {
+        if (spares[i] == NULL && back != NULL) {
+            fluid_synth_system_reset(back);
+            spares[i] = back;
+            back = NULL;
+        }
+        if (spares[i] != NULL && atomic_load(&e->arriving) == NULL) {
+            engine_offer_synth(e, spares[i]);
+            spares[i] = NULL;
+        }
+    }
+}
+
 static engine_settings settings_of_the_test(void)
 {
     engine_settings settings = plain_settings();
@@ -451,11 +477,12 @@ int main(int argc, char **argv)
     struct sigaction trap = {.sa_sigaction = on_forbidden_call, .sa_flags = SA_SIGINFO};
     sigaction(SIGSYS, &trap, NULL);
 
-    synth = real_synth_new(RATE);
+    for (int i = 0; i < 3; i++)
+        synths[i] = real_synth_new(RATE);
     e = engine_new(RATE);
     engine_settings settings = settings_of_the_test();
     engine_configure(e, &settings);
-    engine_set_synth(e, synth);
+    engine_set_synth(e, synths[0]);
     pthread_t worker, cycler;
     pthread_create(&worker, NULL, work, NULL);
     pthread_create(&cycler, NULL, run_cycles, NULL);
@@ -466,6 +493,8 @@ int main(int argc, char **argv)
         uint64_t cycles = atomic_load(&e->cycles);
         if (cycles > cycles_to_run / 2)
             drain_played();
+        if (cycles > cycles_to_run / 4)
+            change_synths();
         if (cycles > (panics + 1) * 5990 && engine_has_panicked(e)) {
             engine_ask_panic(e);
             panics++;

@@ -552,7 +552,7 @@ static void the_soloist_goes_to_the_synth_and_to_the_worker(void)
     stage_hear(s, 24, 0xA0, 60, 50);
     stage_cycle(s, 64);
     CHECK(fake.sounding[0][60] && fake.controls[64] == 1 && fake.controls[11] == 1);
-    CHECK(fake.bend == 0x2001 && fake.pressures == 2);
+    CHECK(fake.bends[SOLO_CHANNEL] == 0x2001 && fake.pressures == 2);
     stage_hear(s, 0, 0x93, 60, 0); /* an off in disguise */
     stage_cycle(s, 64);
     CHECK(!fake.sounding[0][60]);
@@ -574,7 +574,7 @@ static void without_solo_sound_the_worker_still_hears(void)
     stage_hear(s, 10, 0x90, 60, 100);
     stage_hear(s, 10, 0xE0, 0, 0);
     stage_cycle(s, 64);
-    CHECK(fake.strikes == 0 && fake.bend == 0);
+    CHECK(fake.strikes == 0 && fake.bends[SOLO_CHANNEL] == 0);
     CHECK(stage_heard(s, HEARD_MIDI, NULL) == 1);
     stage_free(s);
 }

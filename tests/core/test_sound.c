@@ -203,6 +203,93 @@ static void mode_messages_of_the_soloist_leave_the_accompaniment_alone(void)
     real_synth_free(synth);
 }
 
+/* The same SoundFont again, with all that a keyboard can set: nobody hears it. */
+static void set_everything(stage *s)
+{
+    static const uint8_t MESSAGES[][3] = {
+        {0xB0, 101, 0}, {0xB0, 100, 0}, {0xB0, 6, 12},   /* bend range: an octave */
+        {0xB0, 101, 0}, {0xB0, 100, 1}, {0xB0, 6, 70},   /* a little sharp */
+        {0xB0, 7, 80}, {0xB0, 10, 30}, {0xB0, 11, 100}, {0xB0, 1, 90}, {0xD0, 60, 0},
+        {0xE0, 0, 0x50}, {0xB0, 64, 127}};
+    for (uint32_t i = 0; i < sizeof MESSAGES / sizeof *MESSAGES; i++)
+        stage_hear(s, 0, MESSAGES[i][0], MESSAGES[i][1], MESSAGES[i][2]);
+    order_programs(s);
+    order_record o = {.kind = ORDER_PROGRAM, .part = SOLO_PART, .key = 48};
+    engine_order(s->e, &o, 1);
+    stage_cycle(s, 64);
+}
+
+static void play_after_it(stage *s)
+{
+    plan_note notes[4] = {{6000, 7000, PART_CHORDS, 60, 0},
+                          {6000, 7000, PART_PAD, 67, 0},
+                          {6000, 7000, PART_DRUMS, 38, 0},
+                          {6000, 7000, PART_BASS, 36, 0}};
+    stage_replace(s, 6000, 6000 + BAR, 0x1F, 0, notes, 4);
+    stage_hear(s, 0, 0x90, 72, 100);
+    stage_hear(s, 20, 0x80, 72, 0); /* the pedal holds it */
+}
+
+static float greatest_difference(stage *a, stage *b)
+{
+    float most = 0.0f;
+    for (uint32_t i = 0; i < AUDIO_PORTS * 64; i++)
+        most = fmaxf(most, fabsf(a->audio[i / 64][i % 64] - b->audio[i / 64][i % 64]));
+    return most;
+}
+
+static void a_swap_to_the_same_soundfont_is_bit_identical(void)
+{
+    fluid_synth_t *synths[3];
+    stage *stages[2];
+    for (int i = 0; i < 3; i++)
+        synths[i] = real_synth_new(RATE);
+    for (int i = 0; i < 2; i++) {
+        stages[i] = concert(synths[i]);
+        set_everything(stages[i]);
+    }
+    synth_rehearse(synths[2]);
+    engine_offer_synth(stages[0]->e, synths[2]);
+    for (int i = 0; i < 2; i++)
+        play_after_it(stages[i]);
+    float solo = 0.0f, parts = 0.0f, most = 0.0f;
+    for (int cycle = 0; cycle < 2400; cycle++) {
+        for (int i = 0; i < 2; i++)
+            stage_cycle(stages[i], 64);
+        most = fmaxf(most, greatest_difference(stages[0], stages[1]));
+        solo = fmaxf(solo, peak(stages[0]->audio[AUDIO_SOLO_LEFT], 64));
+        parts = fmaxf(parts, peak(stages[0]->audio[AUDIO_LEFT], 64));
+    }
+    CHECK(most == 0.0f);
+    CHECK(stages[0]->e->synth == synths[2] && solo > 0.01f && parts > 0.01f);
+    CHECK(engine_departed_synth(stages[0]->e) == synths[0]);
+    for (int i = 0; i < 2; i++)
+        stage_free(stages[i]);
+    for (int i = 0; i < 3; i++)
+        real_synth_free(synths[i]);
+}
+
+static void held_notes_end_on_the_old_synth_which_then_goes(void)
+{
+    fluid_synth_t *old = real_synth_new(RATE), *next = real_synth_new(RATE);
+    stage *s = concert(old);
+    plan_note note = {0, 20000, PART_CHORDS, 60, 0};
+    stage_replace(s, 0, BAR, CHORDS, 0, &note, 1);
+    stage_hear(s, 0, 0x90, 72, 100);
+    stage_cycle(s, 64);
+    engine_offer_synth(s->e, next);
+    stage_until(s, RATE / 4, 64);
+    CHECK(s->e->leaving == old && fluid_synth_get_active_voice_count(old) >= 2);
+    CHECK(peak(s->audio[AUDIO_SOLO_LEFT], 64) > 1e-3f);
+    stage_hear(s, 0, 0x80, 72, 0);
+    stage_until(s, 8 * RATE, 64);
+    CHECK(s->e->leaving == NULL && engine_departed_synth(s->e) == old);
+    CHECK(nothing_sounds(s) && fluid_synth_get_active_voice_count(next) == 0);
+    stage_free(s);
+    real_synth_free(old);
+    real_synth_free(next);
+}
+
 static void the_click_is_heard_above_a_chord_and_stays_below_half(void)
 {
     fluid_synth_t *synth = real_synth_new(RATE);
@@ -347,6 +434,8 @@ int main(void)
     RUN(stop_and_panic_leave_no_voice);
     RUN(every_voice_ends_with_its_note);
     RUN(mode_messages_of_the_soloist_leave_the_accompaniment_alone);
+    RUN(a_swap_to_the_same_soundfont_is_bit_identical);
+    RUN(held_notes_end_on_the_old_synth_which_then_goes);
     RUN(the_click_is_heard_above_a_chord_and_stays_below_half);
     RUN(the_room_decays_in_about_a_second);
     RUN(the_room_does_not_ring);

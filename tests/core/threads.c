@@ -1,6 +1,6 @@
 /* The engine between its threads, to be built with ThreadSanitizer: the cycle, the
-   worker that waits and sends, the recorder, a view that reads the counters, and
-   the main thread that asks for panic and, at the end, for the stop. What crosses
+   worker that waits and sends, the recorder, a view that reads the counters, who
+   changes the synth, and the main thread that asks for panic and, at the end, for the stop. What crosses
    between them must come over whole. */
 
 #include <pthread.h>
@@ -17,7 +17,7 @@
 
 static stage *s;
 static _Atomic bool stopping, done;
-static _Atomic uint64_t heard, recorded, seen, batches;
+static _Atomic uint64_t heard, recorded, seen, batches, changes;
 static bool in_order = true, whole = true, rises = true;
 
 static void *run_cycles(void *data)
@@ -86,6 +86,23 @@ static void *take_down(void *data)
     return NULL;
 }
 
+/* Offer the synth that does not play, over and over; write to it once it is ours. */
+static void *change_synths(void *data)
+{
+    (void)data;
+    void *spare = &other_fake;
+    while (!atomic_load(&done)) {
+        ((fake_synth *)spare)->level += 1.0f;
+        void *displaced = engine_offer_synth(s->e, spare);
+        for (spare = displaced; spare == NULL && !atomic_load(&done);) {
+            engine_wait_swap(s->e);
+            spare = engine_departed_synth(s->e);
+        }
+        atomic_fetch_add(&changes, 1);
+    }
+    return NULL;
+}
+
 static void *look(void *data)
 {
     (void)data;
@@ -107,9 +124,10 @@ static void the_threads_of_the_engine_disturb_each_other_in_nothing(void)
         settings.click_velocities[i] = 90, settings.click_keys[i] = 60;
     s = stage_new(&settings, 48000, fake_synth_new());
     s->silent = true;
-    void *(*const roles[4])(void *) = {run_cycles, work, take_down, look};
-    pthread_t threads[4];
-    for (int i = 0; i < 4; i++)
+    void *(*const roles[5])(void *) = {run_cycles, work, take_down, look,
+                                       change_synths};
+    pthread_t threads[5];
+    for (int i = 0; i < 5; i++)
         pthread_create(&threads[i], NULL, roles[i], NULL);
     uint32_t panics = 0;
     while (atomic_load(&s->e->cycles) < CYCLES) {
@@ -126,10 +144,12 @@ static void the_threads_of_the_engine_disturb_each_other_in_nothing(void)
     pthread_join(threads[0], NULL);
     CHECK(engine_has_stopped(s->e) && nothing_sounds(s));
     atomic_store(&done, true);
-    for (int i = 1; i < 4; i++)
+    engine_wake_swap(s->e);
+    for (int i = 1; i < 5; i++)
         pthread_join(threads[i], NULL);
     CHECK(in_order && whole && rises);
     CHECK(atomic_load(&heard) > 0 && atomic_load(&recorded) > 0);
+    CHECK(atomic_load(&changes) > 2 && stage_counters(s).swaps > 2);
     CHECK(atomic_load(&batches) > 0 && atomic_load(&seen) > 0 && panics > 0);
     stage_free(s);
 }

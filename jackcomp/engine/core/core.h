@@ -136,6 +136,18 @@ void reverb_init(reverb *r, int64_t rate);
 void reverb_add(reverb *r, float *left, float *right, uint32_t nframes,
                 float send) RT_SAFE;
 
+/* ---- sound.c: the synth that plays, and the one that rings out ---- */
+
+typedef struct engine engine;
+
+void sound_change(engine *e) RT_SAFE;
+void sound_on(engine *e, int channel, int key, int velocity) RT_SAFE;
+void sound_off(engine *e, int channel, int key) RT_SAFE;
+void sound_gesture(engine *e, uint8_t status, int key, int value) RT_SAFE;
+void sound_release_solo(engine *e) RT_SAFE;
+void sound_silence(engine *e) RT_SAFE;
+void sound_render(engine *e, float *groups[4], uint32_t nframes) RT_SAFE;
+
 /* ---- click.c ---- */
 
 typedef struct {
@@ -150,9 +162,16 @@ void click_render(click_voice *c, float *out, uint32_t nframes) RT_SAFE;
 
 /* ---- the engine ---- */
 
-typedef struct engine {
+struct engine {
     engine_settings settings;
     fluid_synth_t *synth;         /* touched by nobody but the cycle; may be null */
+    fluid_synth_t *leaving;       /* the one before, while it rings out; or null */
+    float leaving_gain;           /* that it had while it played */
+    int64_t left_frame;           /* when it was replaced */
+    uint8_t pressure;             /* of the soloist's channel */
+    _Atomic(fluid_synth_t *) arriving; /* loaded, not yet taken by a cycle */
+    _Atomic(fluid_synth_t *) departed; /* silent, not yet taken to be freed */
+    sem_t swapped;                /* a synth has come or gone */
     clock_anchor anchor;
     bool rolling;
     int64_t transport_origin;     /* frame at which the transport's frame 0 fell */
@@ -197,10 +216,10 @@ typedef struct engine {
     _Atomic uint64_t cycles, notes_on, notes_off, late_events, dropped_decisions;
     _Atomic uint64_t stale_batches, refused_batches, heard_overflows;
     _Atomic uint64_t played_overflows, vamped_bars, guarded_samples, midi_out_lost;
-    _Atomic uint64_t xruns, own_misses, max_cycle_ns, solo_notes;
+    _Atomic uint64_t xruns, own_misses, max_cycle_ns, solo_notes, swaps;
     _Atomic int64_t last_frame, last_tick;
     _Atomic uint32_t cycle_histogram[CYCLE_BUCKETS];
-} engine;
+};
 
 engine *engine_new(int64_t rate);
 void engine_free(engine *e);
@@ -238,6 +257,11 @@ void engine_ask_release(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);
+void *engine_offer_synth(engine *e, void *synth); /* sound.c */
+void *engine_departed_synth(engine *e);
+void engine_wait_swap(engine *e);
+void engine_wake_swap(engine *e);
+void synth_rehearse(void *synth);
 void synth_be_quiet(void);
 
 #define COUNT(counter) \

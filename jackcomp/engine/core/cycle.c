@@ -10,7 +10,6 @@
 #define SOFT_FROM 0.8f /* above this level the limiter bends, towards 1.0 */
 #define ABSURD 1000.0f /* 60 dB above full scale: no sound, but a fault */
 #define ECHO_MS 3      /* from port to port of one keyboard */
-#define FIRST_MODE_MESSAGE 124 /* FluidSynth changes and silences all channels */
 
 /* midi_out channel of each part, from 0: chords, bass, pad, guitar, drums, click */
 static const uint8_t MIDI_CHANNEL[PARTS] = {0, 1, 2, 3, 9, 9};
@@ -69,8 +68,7 @@ static void note_off(engine *e, cycle_io *io, uint32_t pos, const event *s)
     send(e, io, pos, s->tick, s->part, 0x80, s->key, 64);
     /* Click and drums share their keys: who ends last releases the drum. */
     uint8_t part = s->part == PART_CLICK ? PART_DRUMS : s->part;
-    if (e->synth != NULL)
-        fluid_synth_noteoff(e->synth, PART_CHANNEL(part), s->key);
+    sound_off(e, PART_CHANNEL(part), s->key);
 }
 
 /* Strike a key and turn the event into its own end, in the same heap slot. A key
@@ -89,8 +87,8 @@ static void note_on(engine *e, cycle_io *io, uint32_t pos, event s)
         send(e, io, pos, s.tick, s.part, 0x80, s.key, 64);
     ++*owners;
     send(e, io, pos, s.tick, s.part, 0x90, s.key, s.velocity);
-    if (e->synth != NULL && s.part != PART_CLICK)
-        fluid_synth_noteon(e->synth, PART_CHANNEL(s.part), s.key, s.velocity);
+    if (s.part != PART_CLICK)
+        sound_on(e, PART_CHANNEL(s.part), s.key, s.velocity);
 }
 
 /* A message of the MIDI clock; the recorder has no need of it. */
@@ -126,14 +124,6 @@ static bool release_parts(engine *e, cycle_io *io)
     return true;
 }
 
-static void release_solo(engine *e)
-{
-    if (e->synth == NULL)
-        return;
-    fluid_synth_cc(e->synth, SOLO_CHANNEL, 64, 0);
-    fluid_synth_all_notes_off(e->synth, SOLO_CHANNEL);
-}
-
 /* Forget the plan; cut-offs and tempo changes stay. */
 static void forget_notes(engine *e)
 {
@@ -158,8 +148,7 @@ static bool send_panic(engine *e, cycle_io *io)
         send(e, io, 0, tick, part, 0xB0, 123, 0);
         send(e, io, 0, tick, part, 0xB0, 120, 0);
     }
-    if (e->synth != NULL)
-        fluid_synth_all_sounds_off(e->synth, -1);
+    sound_silence(e);
     return true;
 }
 
@@ -179,7 +168,7 @@ static void serve_requests(engine *e, cycle_io *io)
     if (!panics && !stops)
         return;
     forget_notes(e);
-    release_solo(e);
+    sound_release_solo(e);
     if (!release_parts(e, io) || !send_panic(e, io))
         return;
     if (stops) {
@@ -326,20 +315,14 @@ static void hear(engine *e, const cycle_io *io, const midi_message *m)
     if (on || off || (status == 0xB0 && key == 64))
         engine_report(e, HEARD_MIDI, tick_at(e, frame), frame, 0,
                       (uint8_t[4]){on ? 0x90 : off ? 0x80 : 0xB0, key, value, 0});
-    if (e->synth == NULL || !e->settings.solo_sounds)
+    if (!e->settings.solo_sounds)
         return;
     if (on)
-        fluid_synth_noteon(e->synth, SOLO_CHANNEL, key, value);
+        sound_on(e, SOLO_CHANNEL, key, value);
     else if (off)
-        fluid_synth_noteoff(e->synth, SOLO_CHANNEL, key);
-    else if (status == 0xB0 && key != 0 && key != 32 && key < FIRST_MODE_MESSAGE)
-        fluid_synth_cc(e->synth, SOLO_CHANNEL, key, value);
-    else if (status == 0xE0)
-        fluid_synth_pitch_bend(e->synth, SOLO_CHANNEL, key | value << 7);
-    else if (status == 0xD0)
-        fluid_synth_channel_pressure(e->synth, SOLO_CHANNEL, key);
-    else if (status == 0xA0)
-        fluid_synth_key_pressure(e->synth, SOLO_CHANNEL, key, value);
+        sound_off(e, SOLO_CHANNEL, key);
+    else
+        sound_gesture(e, status, key, value);
 }
 
 /* How far the messages of this cycle were read. */
@@ -400,11 +383,11 @@ static void render(engine *e, cycle_io *io, uint32_t pos, uint32_t until)
 {
     if (io->audio[AUDIO_CLICK] != NULL)
         click_render(&e->click, io->audio[AUDIO_CLICK] + pos, until - pos);
-    if (e->synth == NULL || io->audio[AUDIO_LEFT] == NULL)
+    if (io->audio[AUDIO_LEFT] == NULL)
         return;
     float *groups[4] = {io->audio[AUDIO_SOLO_LEFT] + pos, io->audio[AUDIO_SOLO_RIGHT] + pos,
                         io->audio[AUDIO_LEFT] + pos, io->audio[AUDIO_RIGHT] + pos};
-    fluid_synth_process(e->synth, (int)(until - pos), 0, NULL, 4, groups);
+    sound_render(e, groups, until - pos);
 }
 
 /* What is not finite, or absurd, becomes silence before the room can keep it. */
@@ -457,6 +440,7 @@ void engine_cycle(engine *e, cycle_io *io)
         if (io->audio[i] != NULL)
             memset(io->audio[i], 0, io->nframes * sizeof(float));
     serve_requests(e, io);
+    sound_change(e);
     if (!e->stopped) {
         plan_take_orders(e);
         sync_transport(e, io);

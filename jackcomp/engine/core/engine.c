@@ -12,7 +12,7 @@ engine *engine_new(int64_t rate)
 {
     engine *e = calloc(1, sizeof *e);
     if (e == NULL || sem_init(&e->wake, 0, 0) != 0
-        || sem_init(&e->thought, 0, 0) != 0) {
+        || sem_init(&e->thought, 0, 0) != 0 || sem_init(&e->swapped, 0, 0) != 0) {
         free(e);
         return NULL;
     }
@@ -28,6 +28,7 @@ void engine_free(engine *e)
 {
     sem_destroy(&e->wake);
     sem_destroy(&e->thought);
+    sem_destroy(&e->swapped);
     free(e);
 }
 
@@ -229,7 +230,7 @@ void engine_count(engine *e, engine_counters *c)
     COPY(dropped_decisions), COPY(stale_batches), COPY(refused_batches);
     COPY(heard_overflows), COPY(played_overflows), COPY(vamped_bars);
     COPY(guarded_samples), COPY(midi_out_lost), COPY(xruns), COPY(own_misses);
-    COPY(max_cycle_ns), COPY(solo_notes), COPY(last_frame), COPY(last_tick);
+    COPY(max_cycle_ns), COPY(solo_notes), COPY(swaps), COPY(last_frame), COPY(last_tick);
 #undef COPY
 }
 

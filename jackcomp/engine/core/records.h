@@ -90,6 +90,7 @@ typedef struct {
     uint64_t own_misses;         /* our cycle lasted longer than a period */
     uint64_t max_cycle_ns;
     uint64_t solo_notes;         /* struck by the soloist */
+    uint64_t swaps;              /* synths taken over from the loading thread */
     int64_t last_frame;          /* first frame after the last cycle */
     int64_t last_tick;           /* NO_TICK while the clock stands */
 } engine_counters;
