@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
-from jackcomp.engine._core import lib
+from jackcomp.engine._core import ffi, lib
 from jackcomp.engine.soundfont import check_soundfont
 from jackcomp.errors import EngineError
 
@@ -57,6 +57,7 @@ class Synth:
                 f"FluidSynth cannot load the SoundFont '{soundfont}': "
                 "choose another with --sf2"
             )
+        lib.synth_rehearse(ffi.cast("void *", self.pointer))
 
     @property
     def pointer(self) -> int:

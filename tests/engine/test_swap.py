@@ -1,0 +1,184 @@
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jackcomp.engine.link import Engine, EngineSettings
+from jackcomp.engine.offline import OfflineHost, TimedMessage
+from jackcomp.engine.swap import SoundFontSwap
+from jackcomp.engine.synth import Synth
+from jackcomp.errors import EngineError
+
+pytestmark = pytest.mark.synth
+
+RATE = 48_000
+PERIOD = 256
+SETTINGS = EngineSettings(
+    ns_per_quarter=500_000_000, bar_ticks=7680, pulse_ticks=1920, click=((52, 0),) * 4
+)
+PATIENCE = 30.0
+
+
+class Stage:
+    """An engine that plays a held note, cycle by cycle, and its swap."""
+
+    def __init__(self, soundfont: Path, load=Synth) -> None:
+        self.first = Synth(soundfont, RATE)
+        self.engine = Engine(RATE, SETTINGS, self.first.pointer)
+        self.swap = SoundFontSwap(self.engine, self.first, load)
+        solo = [
+            TimedMessage(0, bytes((0x90, 60, 100))),
+            TimedMessage(10 * RATE, bytes((0x80, 60, 0))),
+        ]
+        host = OfflineHost(self.engine, solo, period=PERIOD, audio=True)
+        self._cycles = host.run(lambda: None)
+        self.peaks: list[float] = []
+
+    def cycle(self) -> None:
+        audio = next(self._cycles)
+        self.peaks.append(float(abs(audio[2:4]).max()))
+
+    def ask(self, soundfont: Path) -> None:
+        """Let a SoundFont be loaded while no cycle runs: they would be too fast."""
+        self.swap.ask(soundfont)
+        give_up = time.monotonic() + PATIENCE
+        while self.swap._offered is None:
+            assert time.monotonic() < give_up
+            time.sleep(0.001)
+
+    def news_after(self, is_over) -> list[str]:
+        """Let cycles run, no faster than the thread goes on, until it is over."""
+        lines: list[str] = []
+        give_up = time.monotonic() + PATIENCE
+        while not is_over():
+            assert time.monotonic() < give_up, lines
+            self.cycle()
+            lines += self.swap.news()
+        return lines + self.swap.news()
+
+    def close(self) -> None:
+        self.swap.end()
+        self.engine.close()
+        self.swap.close()
+
+
+@pytest.fixture
+def stage(soundfont):
+    stage = Stage(soundfont)
+    yield stage
+    stage.close()
+
+
+@pytest.fixture
+def other(soundfont, tmp_path):
+    return Path(shutil.copy(soundfont, tmp_path / "other.sf2"))
+
+
+def test_another_soundfont_plays_and_the_first_one_is_freed_when_it_is_silent(
+    stage, other
+):
+    stage.cycle()
+    stage.ask(other)
+    lines = stage.news_after(lambda: stage.engine.counters().swaps)
+    lines += stage.news_after(lambda: stage.swap.soundfont == other)
+    assert lines == [f"new notes sound with SoundFont {other}"]
+    assert stage.swap.is_busy  # the note is held, and sounds on
+    assert stage.peaks[-1] > 0.001
+    stage.news_after(lambda: not stage.swap.is_busy)
+    assert len(stage.peaks) * PERIOD > 10 * RATE  # it was released at that frame
+
+
+def test_a_broken_soundfont_leaves_the_one_that_plays(stage, soundfont, tmp_path):
+    broken = tmp_path / "broken.sf2"
+    broken.write_bytes(soundfont.read_bytes()[:-100])
+    stage.swap.ask(broken)
+    lines: list[str] = []
+    while not lines:
+        lines = stage.news_after(lambda: True)
+        stage.cycle()
+    (line,) = lines
+    assert line.startswith(f"the SoundFont stays {soundfont}: SoundFont '{broken}' is")
+    assert "\n" not in line
+    assert stage.engine.counters().swaps == 0
+    assert stage.swap.soundfont == soundfont
+    assert not stage.swap.is_busy
+
+
+class Loader:
+    """Loads when it is told to, and keeps what it has loaded."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Semaphore(0)
+        self.may_go_on = threading.Semaphore(0)
+        self.asked: list[Path] = []
+        self.closed: list[Path] = []
+
+    def __call__(self, soundfont: Path, rate: int):
+        self.asked.append(soundfont)
+        self.begun.release()
+        assert self.may_go_on.acquire(timeout=PATIENCE)
+        loader = self
+
+        class Loaded(Synth):
+            def close(self) -> None:
+                loader.closed.append(self.soundfont)
+                super().close()
+
+        return Loaded(soundfont, rate)
+
+
+def test_the_latest_wish_counts_and_what_waits_is_withdrawn(soundfont, tmp_path):
+    loader = Loader()
+    stage = Stage(soundfont, loader)
+    paths = [Path(shutil.copy(soundfont, tmp_path / f"{name}.sf2")) for name in "abcd"]
+    for path in paths[:3]:
+        stage.swap.ask(path)
+        if path == paths[0]:
+            assert loader.begun.acquire(timeout=PATIENCE)
+    loader.may_go_on.release(4)  # the first is loaded, waits, and is withdrawn
+    assert loader.begun.acquire(timeout=PATIENCE)
+    assert loader.asked == [paths[0], paths[2]]
+    stage.news_after(lambda: stage.swap.soundfont == paths[2])
+    assert loader.closed == [paths[0]]
+    stage.close()
+    assert loader.closed == [paths[0], paths[2]]
+
+
+def test_a_second_swap_waits_for_the_first_to_ring_out(stage, other, soundfont):
+    stage.cycle()
+    stage.ask(other)
+    stage.cycle()
+    stage.news_after(lambda: stage.swap.soundfont == other)
+    stage.ask(soundfont)
+    cycles = len(stage.peaks)
+    stage.news_after(lambda: stage.swap.soundfont == soundfont)
+    # Five seconds it may ring, and a fifth of one for the fade.
+    assert 4.9 < (len(stage.peaks) - cycles) * PERIOD / RATE < 9
+    stage.news_after(lambda: not stage.swap.is_busy)
+
+
+def test_the_end_does_not_wait_for_a_long_load(soundfont, other):
+    loader = Loader()
+    stage = Stage(soundfont, loader)
+    stage.swap.ask(other)
+    assert loader.begun.acquire(timeout=PATIENCE)
+    before = time.monotonic()
+    stage.close()
+    assert time.monotonic() - before < PATIENCE / 2
+    loader.may_go_on.release()
+    stage.swap._thread.join(PATIENCE)
+    assert loader.closed == [other]  # by the thread itself, which touches no engine
+
+
+def test_a_synth_that_is_refused_says_why(stage, monkeypatch):
+    def refuse(soundfont: Path, rate: int):
+        raise EngineError(f"FluidSynth cannot load the SoundFont '{soundfont}'")
+
+    monkeypatch.setattr(stage.swap, "_load", refuse)
+    stage.swap.ask(Path("a.sf2"))
+    lines: list[str] = []
+    while not lines:
+        lines = stage.news_after(lambda: True)
+    assert lines[0].endswith("FluidSynth cannot load the SoundFont 'a.sf2'")
