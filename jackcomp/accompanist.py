@@ -125,7 +125,8 @@ class Accompanist:
         Distance from a cut-off to the moment that it decides; may be set anew, for
         moments whose cut-offs are still to be asked for.
     ai_weight : float
-        0 listens to the ear alone, 1 to the brain alone.
+        0 listens to the ear alone, 1 to the brain alone; it may be set anew, and so
+        may the arranger, between two reports.
     end_after_bars : int
         After so many bars without a note it ends; 0 never.
     mends : bool
@@ -149,10 +150,10 @@ class Accompanist:
     ) -> None:
         self._ear = ear
         self._foresight = Foresight(brain, meter, PLAN_BARS * len(meter.steps))
-        self._arranger = arranger
+        self.arranger = arranger
         self._meter = meter
         self.lead_ticks = lead_ticks
-        self._ai_weight = ai_weight
+        self.ai_weight = ai_weight
         self._end_after_bars = end_after_bars
         self._mends = mends
         self._explain = explain
@@ -284,7 +285,7 @@ class Accompanist:
         """Pool what was heard of the moment's step with what was expected there."""
         heard = self._ear.hear(moment.start, moment.cutoff, moment.end)
         expected = self._foresight.expected
-        return heard, pool(expected, heard.chords, self._ai_weight, heard.expected)
+        return heard, pool(expected, heard.chords, self.ai_weight, heard.expected)
 
     def _may_enter(self, moment: Moment) -> bool:
         """Whether to come in: on a line, with bass and all, once a beat was heard."""
@@ -309,7 +310,7 @@ class Accompanist:
         key = self._follow_key(heard)
         tonic = Chord(key.tonic, "maj" if key.mode == "major" else "min")
         end = moment.tick + self._meter.bar_ticks
-        arrangement = self._arranger.ending(moment.tick, tonic, now.voicing)
+        arrangement = self.arranger.ending(moment.tick, tonic, now.voicing)
         chosen = _Sounding(moment.tick, end, tonic, None)
         silence = _Sounding(end, end, NO_CHORD, None)
         orders: list[Order] = [
@@ -360,7 +361,7 @@ class Accompanist:
 
     def _lay_plan(self, moment: Moment, after: int, heard: Heard, key: Key) -> Replace:
         ahead = [
-            pool(expected, heard.expected, self._ai_weight, heard.expected)
+            pool(expected, heard.expected, self.ai_weight, heard.expected)
             for expected in self._foresight.ahead(after)
         ]
         # Foreseen chords hold unless another is likelier, like those decided on.
@@ -373,7 +374,7 @@ class Accompanist:
         ]
         starts = [moment.tick, *ends[:-1]]
         now = self._now
-        arrangement = self._arranger.arrange(
+        arrangement = self.arranger.arrange(
             [Span(*span) for span in zip(starts, ends, chords, strict=True)],
             now.voicing if now is not None else None,
             intensity=self._intensity(moment.cutoff),

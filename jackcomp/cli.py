@@ -120,7 +120,7 @@ def main(context: click.Context, /, config: Path | None, **flags: Any) -> None:
         settings = _load(config, flags)
         from jackcomp import app
 
-        context.exit(app.play(settings))
+        context.exit(app.play(settings, lambda: load_settings(flags, config)))
     given = [key for key, value in flags.items() if value not in (None, ())]
     misplaced = [OPTIONS[key].flag for key in given if key != DEBUG.key]
     if config or misplaced:

@@ -9,20 +9,19 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
 
 from jackcomp import duo
+from jackcomp.band import Band
 from jackcomp.config import Settings
-from jackcomp.engine.link import Engine
 from jackcomp.engine.soundfont import find_soundfont
-from jackcomp.session import Session
+from jackcomp.service import ServiceManager
 from jackcomp.station import Station
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import Meter, parse_meter
-from jackcomp.worker import Worker
 
 LOOK_SECONDS = 0.05
 """How often the main thread records and redraws."""
@@ -35,8 +34,15 @@ INTERRUPTED = 130
 DEFAULT_METER = "4/4"
 
 
-def play(settings: Settings) -> int:
+def play(settings: Settings, load: Callable[[], Settings]) -> int:
     """Play live until a signal ends it; return the exit code.
+
+    Parameters
+    ----------
+    settings : Settings
+        To begin with.
+    load : callable
+        Reads them anew, when SIGHUP asks for it.
 
     Raises
     ------
@@ -54,12 +60,23 @@ def play(settings: Settings) -> int:
         client = jack_host.open_client(
             settings.name, settings.server, exact=settings.exact_name
         )
-        leaving = stack.enter_context(ExitStack())
-        leaving.callback(client.close)
+        closing = stack.enter_context(ExitStack())
+        closing.callback(client.close)
         ns = bpm_to_ns_per_quarter(settings.bpm or duo.DEFAULT_BPM)
         place = duo.place_at(settings, meter, ns, client.samplerate, client.blocksize)
-        band = stack.enter_context(_band(settings, place, soundfont))
-        station = Station(settings, band.engine, band.adapt, band.session.say)
+        start = _start_mode(settings)
+        band = Band(
+            settings,
+            load,
+            place,
+            soundfont,
+            start=start,
+            start_tick=_start_tick(settings, start, meter),
+        )
+        stack.enter_context(band)
+        manager = ServiceManager(band.say)
+        stack.callback(manager.close)
+        station = Station(settings, band.engine, band.adapt, band.say)
         # Undone first: notes are released before anything else is put away.
         stack.callback(station.leave)
         ending.release = station.release
@@ -67,85 +84,21 @@ def play(settings: Settings) -> int:
             stack.enter_context(_stress())
         gc.collect()
         gc.freeze()
-        leaving.pop_all()  # the station closes the client
+        closing.pop_all()  # from here on the station sees to it
         station.enter(client)
-        band.session.say(
+        band.say(
             f"jackcomp plays as '{client.name}': {client.samplerate} Hz, "
             f"{client.blocksize} frames, SoundFont {soundfont}"
         )
         station.look()
+        manager.ready(f"plays as '{client.name}'")
         while not ending.wait(LOOK_SECONDS):
-            band.session.look(station.period, band.worker)
+            band.look(station.period)
+            manager.feed(station.heartbeat, time.monotonic())
+            band.serve(ending.take_asked(), station.name)
             station.look()
+        manager.stopping()
         return ending.code
-
-
-class _Band:
-    """The engine, who thinks for it, and who keeps what it plays."""
-
-    def __init__(self, settings: Settings, place: duo.Place, soundfont: Path) -> None:
-        from jackcomp.engine.synth import Synth
-
-        self._settings = settings
-        self._place = place
-        self._soundfont = soundfont
-        self._synth = Synth(soundfont, place.rate)
-        start = duo.engine_settings(
-            settings,
-            place,
-            start=_start_mode(settings),
-            start_tick=_start_tick(settings, place.meter),
-        )
-        self._accompanist = duo.build_accompanist(
-            settings, place, fastest_ns_per_quarter=place.ns_per_quarter
-        )
-        self.engine = Engine(place.rate, start, self._synth.pointer)
-        self.worker = Worker(self.engine, self._accompanist, duo.first_orders(settings))
-        self.session = Session(settings, place, self.engine, self._accompanist)
-
-    def adapt(self, rate: int, period: int) -> None:
-        """Be ready for cycles of this rate and period."""
-        if rate != self.engine.rate:
-            self._change_rate(rate)
-        place = duo.place_at(
-            self._settings,
-            self._place.meter,
-            self._place.ns_per_quarter,
-            rate,
-            period,
-        )
-        self._accompanist.lead_ticks = place.lead_ticks(place.ns_per_quarter)
-
-    def close_synth(self) -> None:
-        """Free the synth that is played last; the engine is gone."""
-        self._synth.close()
-
-    def _change_rate(self, rate: int) -> None:
-        from jackcomp.engine.synth import Synth
-
-        before, self._synth = self._synth, Synth(self._soundfont, rate)
-        self._synth.choose(before.programs)
-        self.engine.change_rate(rate, self._synth.pointer)
-        before.close()
-
-
-@contextmanager
-def _band(settings: Settings, place: duo.Place, soundfont: Path) -> Iterator[_Band]:
-    """Make the band and let it think; put it away when its engine stands still."""
-    band = _Band(settings, place, soundfont)
-    with ExitStack() as stack:
-        stack.callback(band.close_synth)
-        stack.callback(_close, band.engine, band.worker)
-        stack.callback(band.session.close)
-        band.worker.start()
-        stack.callback(band.worker.end)
-        yield band
-
-
-def _close(engine: Engine, worker: Worker) -> None:
-    """Free the engine, unless a worker that hangs may come back to it."""
-    if not worker.is_alive():
-        engine.close()
 
 
 def _start_mode(settings: Settings) -> str:
@@ -155,9 +108,8 @@ def _start_mode(settings: Settings) -> str:
     return "transport" if settings.transport == "follow" else settings.start
 
 
-def _start_tick(settings: Settings, meter: Meter) -> int:
+def _start_tick(settings: Settings, mode: str, meter: Meter) -> int:
     """Return where the clock starts, in ticks; beat one is at 0."""
-    mode = _start_mode(settings)
     if mode == "count-in":
         # Almost a pulse early, so that the first click finds the ports connected.
         return -settings.count_in * meter.bar_ticks - meter.pulse_ticks + 1
@@ -169,16 +121,25 @@ def _start_tick(settings: Settings, meter: Meter) -> int:
 class _Ending:
     """Set by a signal; ``code`` is what the process then exits with.
 
+    Signals that ask for something else wait in a set until they are taken.
     The second Ctrl-C forces its way out, but even then ``release`` goes first.
     """
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self._asked: set[int] = set()
         self.code = 0
         self.release: Callable[[], None] = lambda: None
 
     def wait(self, seconds: float) -> bool:
         return self._event.wait(seconds)
+
+    def on_request(self, number: int, _frame: FrameType | None) -> None:
+        self._asked.add(number)
+
+    def take_asked(self) -> set[int]:
+        asked, self._asked = self._asked, set()
+        return asked
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._event.is_set():
@@ -190,11 +151,16 @@ class _Ending:
 
 @contextmanager
 def _signals() -> Iterator[_Ending]:
-    """End on SIGTERM and Ctrl-C, notes released first."""
+    """End on SIGTERM and Ctrl-C, notes released first; note SIGHUP and SIGUSR1."""
     ending = _Ending()
+    handlers = {
+        signal.SIGTERM: ending.on_signal,
+        signal.SIGINT: ending.on_signal,
+        signal.SIGHUP: ending.on_request,
+        signal.SIGUSR1: ending.on_request,
+    }
     before = {
-        number: signal.signal(number, ending.on_signal)
-        for number in (signal.SIGTERM, signal.SIGINT)
+        number: signal.signal(number, handler) for number, handler in handlers.items()
     }
     try:
         yield ending

@@ -33,6 +33,7 @@ from jackcomp.timeline.meter import (
     step_start,
 )
 from jackcomp.worker import Worker
+from jackcomp.xruns import XrunCauses
 
 STATS_SECONDS = 1.0
 AHEAD_SHOWN = 4
@@ -60,6 +61,7 @@ class Session:
         self._seen_changes = 0
         self._next_stats = 0.0
         self._said_worker_error = False
+        self._causes = XrunCauses()
         if settings.stats is not None:
             check_writable(settings.stats)  # before anything is made
         self._take = _new_take(settings.record) if settings.record else None
@@ -78,9 +80,11 @@ class Session:
         """Tell the player something, on stderr."""
         sys.stderr.write(line + "\n")
 
-    def look(self, period: int, worker: Worker) -> None:
+    def look(self, period: int, worker: Worker, *, is_loading: bool) -> None:
         """Record and show what has happened since the last look."""
         self._record()
+        counters = self._engine.counters()
+        self._causes.see(counters.xruns, counters.own_misses, is_loading=is_loading)
         if self._stats is not None and time.monotonic() >= self._next_stats:
             self._next_stats = time.monotonic() + STATS_SECONDS
             print(json.dumps(self._stats_record(worker)), file=self._stats, flush=True)
@@ -102,6 +106,16 @@ class Session:
         for change in changes:
             line = chart_line(change, self._place.meter, self._timeline)
             print(line, file=self._chart, flush=True)
+
+    def state(self, worker: Worker) -> dict[str, object]:
+        """Return what `--stats` would say now, and where in the song we are."""
+        outlook = self._accompanist.outlook
+        tick = self._engine.counters().last_tick
+        return self._stats_record(worker) | {
+            "is_playing": self._accompanist.is_playing,
+            "position": format_position(self._place.meter, tick or 0),
+            "key_probability": outlook.key_probability if outlook else None,
+        }
 
     def close(self) -> None:
         """Write what is left, when the core has fallen silent."""
@@ -132,6 +146,11 @@ class Session:
                 "p99": cycle_percentile_us(histogram, 99),
                 "p999": cycle_percentile_us(histogram, 99.9),
                 "max": counters.max_cycle_ns / 1000,
+            },
+            "xrun_causes": {
+                "ours": self._causes.ours,
+                "loading": self._causes.loading,
+                "others": self._causes.others,
             },
             "ring_overflows": counters.heard_overflows + counters.played_overflows,
             "slack_ms": self._slack_ms(worker),

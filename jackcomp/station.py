@@ -54,6 +54,8 @@ class Station:
         self._seen_changes = -1
         self._foreign_beats = 0
         self._period = 0
+        self._name = settings.name
+        self._looks = 0
         self._pause = FIRST_PAUSE_SECONDS
         self._next_try = 0.0
 
@@ -61,6 +63,21 @@ class Station:
     def period(self) -> int:
         """Frames in a cycle, now or when the server was last there."""
         return self._period
+
+    @property
+    def name(self) -> str:
+        """The name of our client, now or when the server was last there."""
+        return self._name
+
+    @property
+    def heartbeat(self) -> int:
+        """A number that changes while all is well: cycles run, or a server is sought.
+
+        A server that is gone is no fault of ours.
+        """
+        if self._host is None:
+            return -1 - self._looks
+        return self._engine.counters().last_frame
 
     @property
     def load(self) -> float:
@@ -73,6 +90,7 @@ class Station:
         from jackcomp.engine.host import JackHost
 
         self._period = client.blocksize
+        self._name = client.name
         self._adapt(client.samplerate, client.blocksize)
         self._host = JackHost(client, self._engine)
         if self._settings.transport == "lead" and not self._host.lead():
@@ -85,6 +103,7 @@ class Station:
 
     def look(self) -> None:
         """See what has changed since the last look, and act on it."""
+        self._looks += 1
         if self._host is None:
             self._try_again()
         elif self._host.is_gone:

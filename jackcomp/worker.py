@@ -4,13 +4,19 @@ A worker that dies leaves the music playing: the core repeats the last bar.
 """
 
 import threading
+from collections.abc import Callable
+from queue import SimpleQueue
 
 from jackcomp.accompanist import Accompanist
 from jackcomp.engine.link import Engine, send_all
 from jackcomp.messages import Order, Replace
 
 WAIT_SECONDS = 0.25
-END_SECONDS = 2.0
+END_SECONDS = 0.1
+"""How long it waits for a worker that hangs; all must be over in half a second."""
+
+Change = Callable[[Accompanist], list[Order]]
+"""Changes an accompanist and returns what the core must know of it."""
 
 
 class Worker(threading.Thread):
@@ -23,6 +29,7 @@ class Worker(threading.Thread):
         self._engine = engine
         self._accompanist = accompanist
         self._waiting = first
+        self._changes: SimpleQueue[Change] = SimpleQueue()
         self._ending = False
         self.error: Exception | None = None
         self.slack_ticks: int | None = None
@@ -33,9 +40,20 @@ class Worker(threading.Thread):
             while not self._ending:
                 self._waiting = send_all(self._engine, self._waiting)
                 self._engine.wait(WAIT_SECONDS)
+                self._make_changes()
                 self._take_reports()
         except Exception as error:  # whatever it is: the core plays on without us
             self.error = error
+
+    def change(self, change: Change) -> None:
+        """Make a change in the worker's thread, between two reports."""
+        self._changes.put(change)
+        self._engine.wake()
+
+    def _make_changes(self) -> None:
+        while not self._changes.empty():
+            orders = self._changes.get()(self._accompanist)
+            self._waiting = send_all(self._engine, self._waiting + orders)
 
     def _take_reports(self) -> None:
         posts = self._engine.posts()  # before what waits is read

@@ -46,12 +46,17 @@ MAY_IMPORT = {
     "doctor": {"errors", "engine", "brain", "ear"},
     # The application: a duo is built, then it plays live or renders.
     "duo": BASE | ROOMS | {"accompanist", "engine", "config"},
+    "changes": BASE | {"accompanist", "arranger", "engine", "config", "duo", "worker"},
+    "state": {"errors", "theory", "config", "outputs"},
+    "service": set(),
+    "xruns": set(),
     "worker": {"accompanist", "engine"} | COMMON,
     "session": BASE
     | {"accompanist", "arranger", "engine", "control", "config"}
-    | {"outputs", "performance", "duo", "worker"},
+    | {"outputs", "performance", "duo", "worker", "xruns"},
     "station": {"engine", "config", "errors"},
-    "live": BASE | {"engine", "config", "duo", "worker", "session", "station"},
+    "band": BASE | {"engine", "config", "duo", "worker", "session", "changes", "state"},
+    "live": BASE | {"engine", "config", "duo", "band", "station", "service"},
     "rendering": BASE
     | {"accompanist", "arranger", "decision", "engine", "config"}
     | {"solo", "outputs", "plot", "performance", "duo"},

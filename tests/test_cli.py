@@ -46,8 +46,8 @@ class App(SimpleNamespace):
     code = 0
     error: BaseException | None = None
 
-    def play(self, settings):
-        self.asked = settings
+    def play(self, settings, load):
+        self.asked, self.load = settings, load
         if self.error:
             raise self.error
         return self.code
@@ -128,6 +128,15 @@ def test_no_command_plays_live_with_the_settings(app):
     assert result.exit_code == 7
     assert (app.asked.bpm, app.asked.solo, app.asked.stress) == (90.0, False, True)
     assert app.asked.connect == ("a", "b")
+
+
+def test_live_play_can_read_the_settings_anew(app, tmp_path):
+    config = tmp_path / "config.toml"
+    config.write_text("gain = 2\nreverb = 0")
+    run("--config", str(config), "--reverb", "0.5")
+    config.write_text("gain = 3\nreverb = 1")
+    settings = app.load()
+    assert (settings.gain, settings.reverb) == (3.0, 0.5)  # a flag goes before
 
 
 def test_render_hands_over_the_job(app, tmp_path):

@@ -190,15 +190,19 @@ class Engine:
     def change_rate(self, rate: int, synth: int | None) -> None:
         """Go on at another sample rate, with a synth of that rate; while no host runs.
 
-        Plan, position and tempo stay; what rings ends.
+        Plan, position, tempo and the state of each channel stay; what rings ends, and
+        no cycle touches another synth again.
         """
         self.rate = rate
-        lib.engine_change_rate(self._engine, rate)
-        lib.engine_set_synth(self._engine, _void(synth))
+        lib.engine_change_rate(self._engine, rate, _void(synth))
 
     def ask_release(self) -> None:
         """Release the soloist's notes in the next cycle; the plan goes on."""
         lib.engine_ask_release(self._engine)
+
+    def mix(self, gain: float, solo_gain: float, reverb: float, click: bool) -> None:
+        """Change gains, reverb and whether it clicks, from the next cycle on."""
+        lib.engine_mix(self._engine, gain, solo_gain, reverb, click)
 
     def ask_panic(self) -> None:
         """Silence everything in the next cycle and go on."""

@@ -88,6 +88,28 @@ class SoundFontSwap:
             self._wanted = soundfont
         self._engine.wake_swap()
 
+    def change_rate(self, rate: int) -> None:
+        """Load what plays for another sample rate, and play on with it.
+
+        While no cycle runs. What was offered and not taken yet is loaded anew.
+
+        Raises
+        ------
+        EngineError
+            If it cannot be loaded any more; nothing has changed then.
+        """
+        with self._lock:
+            self._see_receipts()
+            spare = self._load(self._playing.soundfont, rate)
+            self._engine.change_rate(rate, spare.pointer)
+            if self._offered is not None and self._wanted is None:
+                self._wanted = self._offered.soundfont
+            for synth in self._synths.values():
+                synth.close()
+            self._synths = {spare.pointer: spare}
+            self._playing, self._offered = spare, None
+        self._engine.wake_swap()
+
     def news(self) -> list[str]:
         """Take what has happened since the last call, a line each."""
         return [self._news.popleft() for _ in range(len(self._news))]
@@ -110,56 +132,59 @@ class SoundFontSwap:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._ending:
             self._engine.wait_swap()
-            self._see_receipts()
-            wanted = self._take_wish()
+            with self._lock:
+                if self._ending:
+                    return
+                self._see_receipts()
+                wanted = self._take_wish()
             if wanted is not None:
                 self._change(wanted)
 
     def _see_receipts(self) -> None:
-        with self._lock:
-            if self._ending:
-                return
-            swaps = self._engine.counters().swaps
-            departed = self._engine.departed_synth()
-        if swaps > self._seen_swaps:
-            self._see_swap()
+        """See what the core has taken and given back; with the lock held."""
+        departed = self._engine.departed_synth()
+        if self._engine.counters().swaps > self._seen_swaps:
+            assert self._offered is not None
+            self._seen_swaps += 1
+            self._playing, self._offered = self._offered, None
+            self._news.append(f"new notes sound with SoundFont {self.soundfont}")
         if departed is not None:
             self._synths.pop(departed).close()
 
-    def _see_swap(self) -> None:
-        """Note that the core has taken what was offered."""
-        assert self._offered is not None
-        self._seen_swaps += 1
-        self._playing, self._offered = self._offered, None
-        self._news.append(f"new notes sound with SoundFont {self.soundfont}")
-
     def _take_wish(self) -> Path | None:
-        """Take what was asked last; what was offered before and waits is withdrawn."""
-        with self._lock:
-            wanted, self._wanted = self._wanted, None
-            if wanted is None or self._ending:
-                return None
-            self._is_loading = True
-            withdrawn = self._engine.offer_synth(None)
+        """Take what was asked last; what was offered before and waits is withdrawn.
+
+        With the lock held.
+        """
+        wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return None
+        self._is_loading = True
+        withdrawn = self._engine.offer_synth(None)
         if withdrawn is not None:
             self._offered = None
             self._synths.pop(withdrawn).close()
-        elif self._offered is not None:
-            self._see_swap()  # taken a moment ago
+        self._see_receipts()  # it may have been taken a moment ago
         return wanted
 
     def _change(self, soundfont: Path) -> None:
+        rate = self._engine.rate
         try:
-            spare = self._load(soundfont, self._engine.rate)
+            spare = self._load(soundfont, rate)
         except EngineError as error:
             self._news.append(f"the SoundFont stays {self.soundfont}: {error}")
         else:
-            self._offer(spare)
+            self._offer(spare, rate)
         self._is_loading = False
 
-    def _offer(self, spare: LoadedSynth) -> None:
+    def _offer(self, spare: LoadedSynth, rate: int) -> None:
         with self._lock:
             if self._ending:
+                spare.close()
+                return
+            if rate != self._engine.rate:  # it has changed meanwhile
+                self._wanted = self._wanted or spare.soundfont
+                self._engine.wake_swap()
                 spare.close()
                 return
             self._synths[spare.pointer] = spare

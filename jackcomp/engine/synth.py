@@ -3,7 +3,6 @@
 Once the engine has the synth nobody but the cycle touches it.
 """
 
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 
@@ -63,18 +62,6 @@ class Synth:
     def pointer(self) -> int:
         """The address of the ``fluid_synth_t``."""
         return int(self._synth.synth)
-
-    @property
-    def programs(self) -> list[tuple[int, int]]:
-        """Bank and program of each channel."""
-        rows = [self._synth.channel_info(channel) for channel in range(CHANNELS)]
-        return [(bank, program) for _, bank, program, _ in rows]
-
-    def choose(self, programs: Sequence[tuple[int, int]]) -> None:
-        """Set bank and program of each channel, as `programs` gives them."""
-        for channel, (bank, program) in enumerate(programs):
-            self._synth.bank_select(channel, bank)
-            self._synth.program_change(channel, program)
 
     def close(self) -> None:
         """Free the synth; no engine may use it any more."""

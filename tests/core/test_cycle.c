@@ -728,6 +728,37 @@ static void the_histogram_counts_every_cycle_in_its_bucket(void)
     stage_free(s);
 }
 
+/* ---- the mix ---- */
+
+static void a_change_of_gain_is_a_straight_line_over_one_cycle(void)
+{
+    engine_settings settings = plain_settings();
+    stage *s = new_stage(&settings);
+    fake.level = 0.5f;
+    stage_cycle(s, 64);
+    CHECK(s->audio[AUDIO_LEFT][63] == 0.5f);
+    engine_mix(s->e, 0.0f, 0.5f, 0.0f, false);
+    stage_cycle(s, 64);
+    CHECK(s->audio[AUDIO_LEFT][0] == 0.5f && s->audio[AUDIO_LEFT][32] == 0.25f);
+    CHECK(s->audio[AUDIO_SOLO_LEFT][32] == 0.375f);
+    stage_cycle(s, 64);
+    CHECK(s->audio[AUDIO_LEFT][0] == 0.0f && s->audio[AUDIO_SOLO_RIGHT][9] == 0.25f);
+    stage_free(s);
+}
+
+static void the_click_and_the_room_can_be_switched_while_it_plays(void)
+{
+    engine_settings settings = clicking();
+    settings.click_sounds = 0;
+    stage *s = new_stage(&settings);
+    stage_until(s, 4000, 64);
+    CHECK(s->sent == 0);
+    engine_mix(s->e, 1.0f, 1.0f, 0.5f, true);
+    stage_until(s, 8000, 64);
+    CHECK(s->sent > 0 && s->e->settings.reverb == 0.5f);
+    stage_free(s);
+}
+
 int main(void)
 {
     RUN(what_the_worker_cannot_take_is_counted_and_told_once_there_is_room);
@@ -760,5 +791,7 @@ int main(void)
     RUN(a_day_later_the_same_song_is_the_same);
     RUN(the_worker_is_woken_when_something_waits_and_only_then);
     RUN(the_histogram_counts_every_cycle_in_its_bucket);
+    RUN(a_change_of_gain_is_a_straight_line_over_one_cycle);
+    RUN(the_click_and_the_room_can_be_switched_while_it_plays);
     return report("cycle");
 }

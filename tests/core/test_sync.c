@@ -378,7 +378,7 @@ static void another_rate_goes_on_at_the_same_tick(void)
     plan(s, 4000, 960, 60);
     stage_cycle(s, 64);
     int64_t exact = frame_to_tick_fp(&s->e->anchor, s->io.frame);
-    engine_change_rate(s->e, 44100);
+    engine_change_rate(s->e, 44100, NULL);
     CHECK(frame_to_tick_fp(&s->e->anchor, s->io.frame) == exact);
     clock_anchor a = {.frame = s->io.frame, .tick_fp = exact, .ns_per_quarter = AT_120,
                       .rate = 44100};

@@ -12,7 +12,7 @@ lib = _jack_host.lib
 METERS = st.builds(Meter, st.integers(1, 32), st.sampled_from(DENOMINATORS))
 
 
-@given(METERS, st.integers(-(2**20), 2**40))
+@given(METERS, st.integers(-(2**20), 2**38))  # JACK counts bars in 32 bits
 def test_a_tick_has_the_same_bar_beat_and_tick(meter, tick):
     found = lib.tick_to_bbt(tick, meter.bar_ticks, meter.beat_ticks)
     assert bbt.Bbt(found.bar, found.beat, found.tick) == bbt.tick_to_bbt(meter, tick)
@@ -26,9 +26,9 @@ def test_a_tick_has_the_same_bar_beat_and_tick(meter, tick):
 
 @given(
     METERS,
-    st.integers(1, 10_000),
+    st.integers(1, 1_000),
     st.integers(1, 32),
-    st.floats(0, 1e5),
+    st.floats(0, 1e4),
     st.floats(1, 1e5),
 )
 def test_what_others_count_is_the_same_tick(meter, bar, beat, tick, ticks_per_beat):

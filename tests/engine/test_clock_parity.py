@@ -52,7 +52,11 @@ def test_a_frame_has_the_same_tick(anchor, frames):
 
 @given(
     st.builds(
-        Anchor, FRAMES, st.integers(-(2**61), 2**61), st.just(500_000_000), RATES
+        Anchor,
+        FRAMES,
+        st.integers(-(2**61), 2**61),
+        st.integers(100_000_000, 3_000_000_000),
+        st.integers(8_000, 192_000),
     ),
     st.integers(-(2**20), 2**20),
 )

@@ -10,6 +10,7 @@ from jackcomp.engine.offline import OfflineHost, TimedMessage
 from jackcomp.engine.swap import SoundFontSwap
 from jackcomp.engine.synth import Synth
 from jackcomp.errors import EngineError
+from jackcomp.messages import Part, ProgramChange
 
 pytestmark = pytest.mark.synth
 
@@ -182,3 +183,26 @@ def test_a_synth_that_is_refused_says_why(stage, monkeypatch):
     while not lines:
         lines = stage.news_after(lambda: True)
     assert lines[0].endswith("FluidSynth cannot load the SoundFont 'a.sf2'")
+
+
+def test_at_another_rate_the_same_soundfont_and_programs_play_on(stage, other):
+    stage.engine.order(ProgramChange(Part.SOLO, 19))
+    stage.cycle()
+    stage.swap.ask(other)
+    lines = stage.news_after(lambda: stage.swap.soundfont == other)
+    assert lines
+    stage.swap.change_rate(44_100)
+    assert stage.engine.rate == 44_100
+    assert stage.swap.soundfont == other
+    assert len(stage.swap._synths) == 1
+    program = stage.swap._playing._synth.channel_info(0)[2]
+    assert program == 19
+    for _ in range(10):
+        stage.cycle()
+
+
+def test_what_was_asked_while_the_server_was_away_comes_at_the_new_rate(stage, other):
+    stage.ask(other)
+    stage.swap.change_rate(44_100)
+    stage.news_after(lambda: stage.swap.soundfont == other)
+    assert stage.swap._playing.pointer != stage.first.pointer

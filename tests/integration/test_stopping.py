@@ -105,6 +105,7 @@ def test_a_signal_releases_all_notes(signals, gap_seconds, code, stage, tmp_path
         program.signal(number)
         time.sleep(gap_seconds)
     assert program.exit_code() == code
+    assert listener.frame - signalled <= SOON_FRAMES
     assert_silent_soon(listener, signalled)
     assert "Traceback" not in program.stderr
     if len(signals) == 1:
@@ -137,4 +138,5 @@ def test_a_worker_that_hangs_does_not_keep_it_from_ending(stage):
     signalled = listener.frame
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0
+    assert listener.frame - signalled <= SOON_FRAMES
     assert_silent_soon(listener, signalled)

@@ -141,6 +141,7 @@ void reverb_add(reverb *r, float *left, float *right, uint32_t nframes,
 typedef struct engine engine;
 
 void sound_change(engine *e) RT_SAFE;
+void sound_replace(engine *e, fluid_synth_t *next);
 void sound_on(engine *e, int channel, int key, int velocity) RT_SAFE;
 void sound_off(engine *e, int channel, int key) RT_SAFE;
 void sound_gesture(engine *e, uint8_t status, int key, int value) RT_SAFE;
@@ -211,6 +212,8 @@ struct engine {
     _Atomic uint32_t stop_asked, stop_done;
     _Atomic uint32_t solo_asked, solo_done; /* to release the soloist's notes */
     _Atomic uint32_t posts, answered; /* cycles with something for the worker */
+    _Atomic float gain_asked, solo_gain_asked, reverb_asked; /* for the settings */
+    _Atomic int click_asked;
     bool stopped;                 /* by stop: only silence from now on */
     /* Counters: written by the audio thread, read by anyone. */
     _Atomic uint64_t cycles, notes_on, notes_off, late_events, dropped_decisions;
@@ -251,7 +254,8 @@ uint64_t engine_bucket_ns(uint32_t bucket);
 uint32_t engine_posts(engine *e);
 void engine_answer(engine *e, uint32_t posts);
 bool engine_await_answer(engine *e, int64_t timeout_ns);
-void engine_change_rate(engine *e, int64_t rate);
+void engine_change_rate(engine *e, int64_t rate, void *synth);
+void engine_mix(engine *e, float gain, float solo_gain, float reverb, bool click);
 void engine_ask_panic(engine *e);
 void engine_ask_release(engine *e);
 void engine_ask_stop(engine *e);

@@ -156,7 +156,7 @@ static void serve_requests(engine *e, cycle_io *io)
 {
     uint32_t solo = atomic_load_explicit(&e->solo_asked, memory_order_acquire);
     if (solo != atomic_load_explicit(&e->solo_done, memory_order_relaxed)) {
-        release_solo(e);
+        sound_release_solo(e);
         engine_report(e, HEARD_LOST, tick_at(e, io->frame), io->frame, 0,
                       (uint8_t[4]){0});
         atomic_store_explicit(&e->solo_done, solo, memory_order_release);
@@ -400,11 +400,13 @@ static void guard(engine *e, float *out, uint32_t nframes)
         }
 }
 
-/* Gain, then a limit that leaves quiet sound alone and bends loud sound to 1. */
-static void limit(float *out, uint32_t nframes, float gain)
+/* Gain, in a straight line from one value to another, then a limit that leaves quiet
+   sound alone and bends loud sound to 1. */
+static void limit(float *out, uint32_t nframes, float from, float to)
 {
+    float step = (to - from) / (float)nframes;
     for (uint32_t n = 0; n < nframes; n++) {
-        float x = out[n] * gain, size = fabsf(x);
+        float x = out[n] * (from + step * (float)n), size = fabsf(x);
         if (size > SOFT_FROM)
             x = copysignf(SOFT_FROM + (1 - SOFT_FROM)
                           * tanhf((size - SOFT_FROM) / (1 - SOFT_FROM)), x);
@@ -414,8 +416,12 @@ static void limit(float *out, uint32_t nframes, float gain)
 
 static void finish(engine *e, cycle_io *io)
 {
-    const engine_settings *s = &e->settings;
+    engine_settings *s = &e->settings;
     float **a = io->audio;
+    float gain = atomic_load_explicit(&e->gain_asked, memory_order_relaxed);
+    float solo_gain = atomic_load_explicit(&e->solo_gain_asked, memory_order_relaxed);
+    s->reverb = atomic_load_explicit(&e->reverb_asked, memory_order_relaxed);
+    s->click_sounds = atomic_load_explicit(&e->click_asked, memory_order_relaxed);
     for (uint32_t i = 0; i < AUDIO_PORTS; i++)
         if (a[i] != NULL)
             guard(e, a[i], io->nframes);
@@ -424,10 +430,13 @@ static void finish(engine *e, cycle_io *io)
         reverb_add(&e->rooms[1], a[AUDIO_SOLO_LEFT], a[AUDIO_SOLO_RIGHT], io->nframes,
                    s->reverb);
     }
-    const float gains[AUDIO_PORTS] = {s->gain, s->gain, s->solo_gain, s->solo_gain, 1.0f};
+    const float from[] = {s->gain, s->gain, s->solo_gain, s->solo_gain, 1.0f};
+    const float to[] = {gain, gain, solo_gain, solo_gain, 1.0f};
     for (uint32_t i = 0; i < AUDIO_PORTS; i++)
         if (a[i] != NULL)
-            limit(a[i], io->nframes, gains[i]);
+            limit(a[i], io->nframes, from[i], to[i]);
+    s->gain = gain;
+    s->solo_gain = solo_gain;
 }
 
 void engine_cycle(engine *e, cycle_io *io)

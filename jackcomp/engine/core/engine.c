@@ -36,6 +36,17 @@ void engine_free(engine *e)
 void engine_configure(engine *e, const engine_settings *settings)
 {
     e->settings = *settings;
+    engine_mix(e, settings->gain, settings->solo_gain, settings->reverb,
+               settings->click_sounds);
+}
+
+/* At any time; the next cycle goes there, without a step in the sound. */
+void engine_mix(engine *e, float gain, float solo_gain, float reverb, bool click)
+{
+    atomic_store_explicit(&e->gain_asked, gain, memory_order_relaxed);
+    atomic_store_explicit(&e->solo_gain_asked, solo_gain, memory_order_relaxed);
+    atomic_store_explicit(&e->reverb_asked, reverb, memory_order_relaxed);
+    atomic_store_explicit(&e->click_asked, click, memory_order_relaxed);
 }
 
 /* Before the first cycle; the caller keeps the synth alive until the last. */
@@ -146,9 +157,9 @@ bool engine_await_answer(engine *e, int64_t timeout_ns)
     }
 }
 
-/* The server came back with another sample rate: go on where we are. Only while no
-   cycle runs; the synth must be of the new rate too. */
-void engine_change_rate(engine *e, int64_t rate)
+/* The server came back with another sample rate: go on where we are, with a synth of
+   that rate. Only while no cycle runs; then the synths of before are free. */
+void engine_change_rate(engine *e, int64_t rate, void *synth)
 {
     int64_t frame = atomic_load(&e->last_frame);
     if (e->rolling) {
@@ -157,6 +168,7 @@ void engine_change_rate(engine *e, int64_t rate)
         e->anchor.rate = rate;
     }
     e->rate = rate;
+    sound_replace(e, synth);
     e->click.level = 0.0f;
     memset(&e->clock_in, 0, sizeof e->clock_in);
     for (uint32_t i = 0; i < 2; i++)

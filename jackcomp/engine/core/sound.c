@@ -60,15 +60,20 @@ static void carry_channel(fluid_synth_t *from, fluid_synth_t *to, int channel)
     carry_tuning(from, to, channel);
 }
 
+static void carry_channels(const engine *e, fluid_synth_t *next)
+{
+    if (e->synth == NULL || next == NULL)
+        return;
+    carry_channel(e->synth, next, SOLO_CHANNEL);
+    for (int part = 0; part < PART_CLICK; part++)
+        carry_channel(e->synth, next, PART_CHANNEL(part));
+    /* FluidSynth does not tell it. */
+    fluid_synth_channel_pressure(next, SOLO_CHANNEL, e->pressure);
+}
+
 static void take_over(engine *e, fluid_synth_t *next)
 {
-    if (e->synth != NULL) {
-        carry_channel(e->synth, next, SOLO_CHANNEL);
-        for (int part = 0; part < PART_CLICK; part++)
-            carry_channel(e->synth, next, PART_CHANNEL(part));
-        /* FluidSynth does not tell it. */
-        fluid_synth_channel_pressure(next, SOLO_CHANNEL, e->pressure);
-    }
+    carry_channels(e, next);
     e->leaving = e->synth;
     e->leaving_gain = e->leaving != NULL ? fluid_synth_get_gain(e->leaving) : 0.0f;
     e->left_frame = e->cycle_frame;
@@ -194,6 +199,16 @@ void sound_render(engine *e, float *groups[4], uint32_t nframes)
         fluid_synth_process(e->synth, (int)nframes, 0, NULL, 4, groups);
     if (e->leaving != NULL)
         fluid_synth_process(e->leaving, (int)nframes, 0, NULL, 4, groups);
+}
+
+/* Play with another synth at once, and let nothing ring; while no cycle runs. */
+void sound_replace(engine *e, fluid_synth_t *next)
+{
+    carry_channels(e, next);
+    e->synth = next;
+    e->leaving = NULL;
+    atomic_store(&e->arriving, NULL);
+    atomic_store(&e->departed, NULL);
 }
 
 /* ---- for the thread that loads SoundFonts ---- */

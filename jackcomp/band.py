@@ -1,0 +1,151 @@
+"""Who plays, live: the engine, the worker that thinks for it, synths and session.
+
+The band does not care for the graph: it is there while the server is away, and goes
+on with the next one.
+"""
+
+import signal
+from collections.abc import Callable, Collection
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from jackcomp import duo
+from jackcomp.changes import Changes
+from jackcomp.config import Settings
+from jackcomp.engine.link import Engine
+from jackcomp.engine.swap import SoundFontSwap
+from jackcomp.errors import JackcompError
+from jackcomp.session import Session
+from jackcomp.state import state_file, write_state
+from jackcomp.worker import Worker
+
+
+class Band:
+    """Made, it waits for its first cycle; entered, it thinks.
+
+    Parameters
+    ----------
+    settings : Settings
+        To begin with.
+    load : callable
+        Reads them anew.
+    place : Place
+        Meter, tempo, and the sample rate of the server.
+    soundfont : Path
+        To begin with.
+    start, start_tick
+        What starts the clock, and where.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        load: Callable[[], Settings],
+        place: duo.Place,
+        soundfont: Path,
+        *,
+        start: str,
+        start_tick: int,
+    ) -> None:
+        # Late: it fails on import where FluidSynth's library is missing.
+        from jackcomp.engine.synth import Synth
+
+        self._settings = settings
+        self._place = place
+        self._stack = ExitStack()
+        synth = Synth(soundfont, place.rate)
+        wanted = duo.engine_settings(
+            settings, place, start=start, start_tick=start_tick
+        )
+        self._accompanist = duo.build_accompanist(
+            settings, place, fastest_ns_per_quarter=place.ns_per_quarter
+        )
+        self.engine = Engine(place.rate, wanted, synth.pointer)
+        self._worker = Worker(
+            self.engine, self._accompanist, duo.first_orders(settings)
+        )
+        self._sounds = SoundFontSwap(self.engine, synth, Synth)
+        self._session = Session(settings, place, self.engine, self._accompanist)
+        self._changes = Changes(
+            settings,
+            load,
+            meter=place.meter,
+            engine=self.engine,
+            worker=self._worker,
+            sounds=self._sounds,
+        )
+
+    def __enter__(self) -> Self:
+        """Let it think."""
+        self._stack.callback(self._close_engine)
+        self._stack.callback(self._sounds.close)
+        self._stack.callback(self._sounds.end)
+        self._stack.callback(self._session.close)
+        self._stack.callback(self._worker.end)
+        self._worker.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Put it away, when its engine stands still."""
+        self._stack.close()
+
+    def _close_engine(self) -> None:
+        """Free the engine, unless a worker that hangs may come back to it."""
+        if not self._worker.is_alive():
+            self.engine.close()
+
+    def say(self, line: str) -> None:
+        """Tell the player something."""
+        self._session.say(line)
+
+    def adapt(self, rate: int, period: int) -> None:
+        """Be ready for cycles of this rate and period.
+
+        Raises
+        ------
+        EngineError
+            If the SoundFont cannot be loaded for that rate.
+        """
+        if rate != self.engine.rate:
+            self._sounds.change_rate(rate)
+        place = duo.place_at(
+            self._settings,
+            self._place.meter,
+            self._place.ns_per_quarter,
+            rate,
+            period,
+        )
+        self._accompanist.lead_ticks = place.lead_ticks(place.ns_per_quarter)
+
+    def look(self, period: int) -> None:
+        """Record, show and tell what has happened since the last look."""
+        self._session.look(period, self._worker, is_loading=self._sounds.is_busy)
+        for line in self._sounds.news():
+            self.say(line)
+
+    def serve(self, asked: Collection[int], client_name: str) -> None:
+        """Do what signals have asked for, and say what was done."""
+        if signal.SIGHUP in asked:
+            for line in self._changes.reload():
+                self.say(line)
+        if signal.SIGUSR1 in asked:
+            self.say(self._write_state(client_name))
+
+    def _write_state(self, client_name: str) -> str:
+        path = state_file(client_name)
+        record = self._session.state(self._worker) | {
+            "client": client_name,
+            "soundfont": str(self._sounds.soundfont),
+        }
+        try:
+            write_state(path, self._changes.settings, record)
+        except JackcompError as error:
+            return str(error)
+        return f"state written to {path}"
