@@ -84,6 +84,9 @@ def play(settings: Settings, load: Callable[[], Settings]) -> int:
             stack.enter_context(_stress())
         gc.collect()
         gc.freeze()
+        unlocked = band.engine.lock_memory()
+        if unlocked:
+            band.say(unlocked)
         closing.pop_all()  # from here on the station sees to it
         station.enter(client)
         band.say(

@@ -30,6 +30,7 @@ clock_anchor clock_retempo(const clock_anchor *a, int64_t tick, int64_t ns);
 engine *engine_new(int64_t rate);
 void engine_free(engine *e);
 void engine_configure(engine *e, const engine_settings *settings);
+int engine_lock_memory(engine *e, bool all);
 void engine_set_synth(engine *e, void *synth);
 void engine_cycle(engine *e, cycle_io *io);
 void engine_measured(engine *e, uint64_t cycle_ns, uint64_t period_ns);

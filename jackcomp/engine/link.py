@@ -4,11 +4,13 @@ One thread may send orders and read what was heard (the worker), one may read wh
 was played (the recorder), and any may ask for panic, stop and counters.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from jackcomp import messages
 from jackcomp.engine import _core
+from jackcomp.engine.limits import read_limits
 from jackcomp.errors import EngineError
 from jackcomp.messages import Order, Report
 from jackcomp.timeline.meter import TICKS_PER_QUARTER
@@ -16,6 +18,7 @@ from jackcomp.timeline.meter import TICKS_PER_QUARTER
 ffi, lib = _core.ffi, _core.lib
 
 _READ_RECORDS = 1024
+_MEND_LIMITS = "'jackcomp doctor' says how to mend it"
 
 
 def _compare_layouts() -> None:
@@ -129,6 +132,29 @@ class Engine:
         if self._engine != ffi.NULL:
             lib.engine_free(self._engine)
             self._engine = ffi.NULL
+
+    def lock_memory(self) -> str:
+        """Keep what the cycle touches in memory, as far as the system permits.
+
+        Without a limit, all memory of the process is locked once it was touched.
+        With one, the core's own is: locking more would make allocations fail when
+        the limit is reached.
+
+        Returns
+        -------
+        str
+            What is not locked and why, in one line; empty if all is.
+        """
+        limit = read_limits().memlock_bytes
+        error = lib.engine_lock_memory(self._engine, limit is None)
+        if error:
+            return f"memory is not locked ({os.strerror(error)}): {_MEND_LIMITS}"
+        if limit is not None:
+            allowed = f"only {limit // 2**20} MiB may be"
+            return (
+                f"memory is not locked, but for the core's ({allowed}): {_MEND_LIMITS}"
+            )
+        return ""
 
     @property
     def pointer(self) -> int:

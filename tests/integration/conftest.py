@@ -17,6 +17,7 @@ import pytest
 PATIENCE = 30.0
 """Seconds until a test gives up waiting, on a machine that is busy with much else."""
 
+END_SECONDS = 5.0
 LOOK_SECONDS = 0.02
 WRAP = 1 << 32  # JACK's frame counter
 
@@ -75,9 +76,13 @@ class Program:
         return self.process.wait(PATIENCE)
 
     def end(self) -> None:
-        if self.process.poll() is None:
+        """End it politely: JACK waits for seconds for a client that was killed."""
+        self.process.terminate()
+        try:
+            self.process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            self.process.wait()
 
 
 @pytest.fixture
@@ -123,8 +128,8 @@ def play_live(
     """Start ``jackcomp`` on a server and wait until it is in the graph.
 
     It is in a folder of its own and writes its counters to ``stats.jsonl``; a
-    ``runner`` is Python code that runs in its place. Only with ``connects`` it
-    connects anything by itself.
+    ``runner`` is Python code that runs in its place, ``before`` the words of a
+    command that runs it. Only with ``connects`` it connects anything by itself.
     """
     with ExitStack() as stack:
 
@@ -133,6 +138,7 @@ def play_live(
             *arguments: object,
             runner: str | None = None,
             connects: bool = False,
+            before: Sequence[str] = (),
         ) -> Program:
             folder = tmp_path / f"live-{len(list(tmp_path.glob('live-*')))}"
             folder.mkdir()
@@ -140,7 +146,7 @@ def play_live(
             options = ["--server", server, "--view", "none"]
             options += [] if connects else ["--no-connect"]
             program = Program(
-                [sys.executable, *start, *options, "--stats", "stats.jsonl"]
+                [*before, sys.executable, *start, *options, "--stats", "stats.jsonl"]
                 + [str(argument) for argument in arguments],
                 folder,
                 environment,

@@ -66,7 +66,6 @@ def stage(jack_server, play_live, join_server, config):
         return program, soloist, ears[-1]
 
     yield start
-    # JACK waits for seconds for a client that was killed.
     for program in programs:
         program.signal(signal.SIGTERM)
         assert program.exit_code() == 0, program.stderr

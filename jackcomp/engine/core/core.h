@@ -227,6 +227,7 @@ struct engine {
 engine *engine_new(int64_t rate);
 void engine_free(engine *e);
 void engine_configure(engine *e, const engine_settings *settings);
+int engine_lock_memory(engine *e, bool all);
 void engine_set_synth(engine *e, void *synth);
 void plan_take_orders(engine *e) RT_SAFE;               /* plan.c */
 void plan_vamp(engine *e, int64_t frame) RT_SAFE;

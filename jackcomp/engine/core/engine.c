@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 
 #include "core.h"
@@ -30,6 +31,17 @@ void engine_free(engine *e)
     sem_destroy(&e->thought);
     sem_destroy(&e->swapped);
     free(e);
+}
+
+/* Touch the engine's memory and keep it in place, so that no cycle waits for a page;
+   with `all`, also what the process has and will have, from when it is first touched.
+   Returns 0, or the errno that says why not. */
+int engine_lock_memory(engine *e, bool all)
+{
+    if (mlock(e, sizeof *e) != 0
+        || (all && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0))
+        return errno;
+    return 0;
 }
 
 /* Before the first cycle. */
