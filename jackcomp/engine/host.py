@@ -9,6 +9,8 @@ checks that they exist.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import TypeAlias
 
 try:
@@ -172,18 +174,20 @@ class JackHost:
         """Activate the client: the cycle runs from here on."""
         self._client.activate()
         self._is_active = True
+        for subject, key, value, kind in self._metadata():
+            self._client.set_property(subject, key, value, kind)
+
+    def _metadata(self) -> Iterator[tuple[int, str, str, str]]:
+        """Say what each port is: its number, key, value and kind of value."""
         for order, (name, port) in enumerate(self._ports.items()):
-            facts = [
-                ("pretty-name", PRETTY_NAMES[name], _TEXT),
-                ("order", str(order), _INTEGER),
-                ("event-types", "MIDI", _TEXT)
-                if port.is_midi
-                else ("signal-type", "AUDIO", _TEXT),
-            ]
+            yield port.uuid, _METADATA + "pretty-name", PRETTY_NAMES[name], _TEXT
+            yield port.uuid, _METADATA + "order", str(order), _INTEGER
+            if port.is_midi:
+                yield port.uuid, _METADATA + "event-types", "MIDI", _TEXT
+            else:
+                yield port.uuid, _METADATA + "signal-type", "AUDIO", _TEXT
             if name in PORT_GROUPS:
-                facts.append(("port-group", PORT_GROUPS[name], _TEXT))
-            for key, value, kind in facts:
-                self._client.set_property(port.uuid, _METADATA + key, value, kind)
+                yield port.uuid, _METADATA + "port-group", PORT_GROUPS[name], _TEXT
 
     def ports(self) -> list[PortInfo]:
         """List the ports of the others."""
@@ -236,8 +240,9 @@ class JackHost:
         """Release all notes and leave the graph, metadata and all."""
         self.release()
         if self._is_active and not self.is_gone:
-            for port in self._ports.values():
-                self._client.remove_properties(port.uuid)
+            for subject, key, _, _ in self._metadata():
+                with suppress(jack.JackError):  # somebody else has removed it
+                    self._client.remove_property(subject, key)
             self._client.deactivate()
         self.leave()
 
