@@ -64,7 +64,7 @@ void synth_be_quiet(void);
 #define MAX_BATCH_NOTES ...
 enum { AUDIO_PORTS = ... };
 enum { START_COUNT_IN = ..., START_FIRST_NOTE = ..., START_TRANSPORT = ...,
-       START_MIDI_CLOCK = ... };
+       START_MIDI_CLOCK = ..., START_TAPS = ... };
 enum { HEARD_MIDI = ..., HEARD_CUTOFF = ..., HEARD_STARTED = ..., HEARD_STOPPED = ...,
        HEARD_APPLIED = ..., HEARD_DROPPED = ..., HEARD_LOST = ..., PLAYED_MIDI = ...,
        HEARD_TEMPO = ... };

@@ -109,6 +109,7 @@ _START_MODES = {
     "first-note": lib.START_FIRST_NOTE,
     "transport": lib.START_TRANSPORT,
     "midi-clock": lib.START_MIDI_CLOCK,
+    "taps": lib.START_TAPS,
 }
 
 

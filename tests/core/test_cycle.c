@@ -251,6 +251,29 @@ static void the_first_note_is_beat_one_of_the_bar_less_the_pickup(void)
     stage_free(s);
 }
 
+/* Four taps count in: a pedal or a key begins, and says that it did. */
+static void a_tap_on_pedal_or_key_starts_the_clock(void)
+{
+    static const uint8_t taps[][3] = {{0xB0, 64, 127}, {0xB0, 66, 64}, {0xB0, 67, 90},
+                                      {0x90, 40, 5}};
+    for (uint32_t i = 0; i < 4; i++) {
+        engine_settings settings = plain_settings();
+        settings.start_mode = START_TAPS;
+        settings.start_tick = -4 * 1920;
+        stage *s = new_stage(&settings);
+        stage_hear(s, 3, 0xB0, 64, 20);  /* a pedal that rises */
+        stage_hear(s, 4, 0xB0, 7, 100);  /* another controller */
+        stage_hear(s, 37, taps[i][0], taps[i][1], taps[i][2]);
+        stage_cycle(s, 64);
+        report_record r[8];
+        CHECK(engine_heard(s->e, r, 8) == 3);
+        CHECK(r[0].kind == HEARD_MIDI && r[0].tick == NO_TICK);
+        CHECK(r[1].kind == HEARD_STARTED && r[1].tick == -4 * 1920 && r[1].frame == 37);
+        CHECK(r[2].kind == HEARD_MIDI && r[2].bytes[1] == taps[i][1] && r[2].frame == 37);
+        stage_free(s);
+    }
+}
+
 static engine_settings following(void)
 {
     engine_settings settings = clicking();
@@ -771,6 +794,7 @@ int main(void)
     RUN(the_click_follows_the_pulse_of_the_meter);
     RUN(click_and_drums_share_keys_and_leave_nothing_behind);
     RUN(the_first_note_is_beat_one_of_the_bar_less_the_pickup);
+    RUN(a_tap_on_pedal_or_key_starts_the_clock);
     RUN(the_transport_starts_stops_and_relocates);
     RUN(a_relocation_is_told_as_a_stop_and_a_start);
     RUN(a_full_midi_out_delays_the_stop_of_the_transport_until_all_is_released);

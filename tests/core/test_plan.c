@@ -528,6 +528,22 @@ static void a_tempo_change_moves_what_comes_after_it(void)
     stage_free(s);
 }
 
+static void a_tempo_change_takes_the_place_of_later_ones(void)
+{
+    stage *s = new_stage();
+    SEND(s, 0, BAR, CHORDS, 0, NOTE(50, 100, 60), NOTE(300, 100, 62));
+    stage_order(s, ORDER_CUTOFF, 250, 0, 7);
+    stage_order(s, ORDER_TEMPO, 100, 2 * FRAME_IS_TICK, 0);
+    stage_order(s, ORDER_TEMPO, 200, 8 * FRAME_IS_TICK, 0);
+    stage_order(s, ORDER_TEMPO, 150, FRAME_IS_TICK, 0);
+    stage_until(s, 512, 64); /* 100 frames, then 100 for 50 ticks, then as before */
+    CHECK_TEXT(stage_text(s), "50 +60, 200 -60, 350 +62, 450 -62");
+    report_record cutoff;
+    CHECK(stage_heard(s, HEARD_CUTOFF, &cutoff) == 1 && cutoff.frame == 300);
+    CHECK(stage_counters(s).late_events == 0);
+    stage_free(s);
+}
+
 static void a_late_tempo_change_counts_from_now(void)
 {
     stage *s = new_stage();
@@ -600,6 +616,7 @@ int main(void)
     RUN(the_vamp_remembers_no_more_than_it_can);
     RUN(a_cutoff_answers_at_its_frame_before_the_notes_there);
     RUN(a_tempo_change_moves_what_comes_after_it);
+    RUN(a_tempo_change_takes_the_place_of_later_ones);
     RUN(a_late_tempo_change_counts_from_now);
     RUN(a_program_goes_to_the_channel_of_its_part);
     return report("plan");

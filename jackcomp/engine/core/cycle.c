@@ -298,6 +298,8 @@ static bool is_echo(engine *e, int64_t frame, uint8_t key, uint8_t velocity)
     return false;
 }
 
+static bool is_pedal(uint8_t key) { return key == 64 || key == 66 || key == 67; }
+
 /* The soloist: into the synth at once, and to the worker with tick and frame. */
 static void hear(engine *e, const cycle_io *io, const midi_message *m)
 {
@@ -306,13 +308,17 @@ static void hear(engine *e, const cycle_io *io, const midi_message *m)
     int64_t frame = io->frame + m->frame;
     bool on = status == 0x90 && value > 0;
     bool off = status == 0x80 || (status == 0x90 && value == 0);
+    bool pedal = status == 0xB0 && is_pedal(key);
     if (on && is_echo(e, frame, key, value))
         return;
     if (on)
         COUNT(e->solo_notes);
-    if (on && !e->rolling && e->settings.start_mode == START_FIRST_NOTE)
+    bool begins = (on && e->settings.start_mode == START_FIRST_NOTE)
+               || ((on || (pedal && value >= 64))
+                   && e->settings.start_mode == START_TAPS);
+    if (begins && !e->rolling)
         start_alone(e, frame);
-    if (on || off || (status == 0xB0 && key == 64))
+    if (on || off || pedal)
         engine_report(e, HEARD_MIDI, tick_at(e, frame), frame, 0,
                       (uint8_t[4]){on ? 0x90 : off ? 0x80 : 0xB0, key, value, 0});
     if (!e->settings.solo_sounds)

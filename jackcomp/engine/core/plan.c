@@ -138,6 +138,23 @@ static void push(engine *e, uint8_t kind, const order_record *o)
         COUNT(e->refused_batches);
 }
 
+/* A new tempo holds until the next one that is asked for: whatever was to change at
+   its tick or after it is forgotten, as in timeline/clock.py. */
+static void change_tempo(engine *e, const order_record *o)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < e->heap.count; i++) {
+        const event *s = &e->heap.slots[i];
+        if (s->kind != EVENT_TEMPO || s->tick < o->tick)
+            e->heap.slots[kept++] = *s;
+    }
+    if (kept < e->heap.count) {
+        e->heap.count = kept;
+        heap_order(&e->heap);
+    }
+    push(e, EVENT_TEMPO, o);
+}
+
 static void change_program(engine *e, const order_record *o)
 {
     int channel = o->part == SOLO_PART ? SOLO_CHANNEL : PART_CHANNEL(o->part);
@@ -164,7 +181,7 @@ void plan_take_orders(engine *e)
             push(e, EVENT_CUTOFF, &o);
             break;
         case ORDER_TEMPO:
-            push(e, EVENT_TEMPO, &o);
+            change_tempo(e, &o);
             break;
         case ORDER_PROGRAM:
             change_program(e, &o);
