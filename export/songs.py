@@ -162,7 +162,7 @@ def read_songs(
         raise ConfigError(f"unknown split {split!r}: use one of {expected}")
     songs = []
     for path in paths:
-        for number, line in enumerate(_lines(path), start=1):
+        for number, line in enumerate(read_lines(path), start=1):
             try:
                 record = json.loads(line)
                 chosen = split in ("all", record["split"])
@@ -182,7 +182,7 @@ def read_songs(
     return songs
 
 
-def _lines(path: Path) -> Iterator[str]:
+def read_lines(path: Path) -> Iterator[str]:
     """Give the lines of a file, unpacked; a broken file is one clear error."""
     opened = gzip.open if path.suffix == ".gz" else open
     try:

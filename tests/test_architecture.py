@@ -32,7 +32,8 @@ MAY_IMPORT = {
     "arranger": BASE | {"checked"},
     # ... and what joins them.
     "foresight": BASE | {"brain", "decision"},
-    "accompanist": BASE | ROOMS | {"foresight"},
+    "pacing": BASE | {"ear"},
+    "accompanist": BASE | ROOMS | {"foresight", "pacing"},
     # Where the sound is, who plays, and what they have set.
     "engine": {"timeline"} | COMMON,
     "control": {"theory"} | COMMON,
@@ -45,7 +46,7 @@ MAY_IMPORT = {
     "performance": BASE | {"accompanist"},
     "doctor": {"errors", "engine", "brain", "ear"},
     # The application: a duo is built, then it plays live or renders.
-    "duo": BASE | ROOMS | {"accompanist", "engine", "config"},
+    "duo": BASE | ROOMS | {"accompanist", "pacing", "engine", "config"},
     "changes": BASE | {"accompanist", "arranger", "engine", "config", "duo", "worker"},
     "state": {"errors", "theory", "config", "outputs"},
     "service": set(),
@@ -58,7 +59,7 @@ MAY_IMPORT = {
     "band": BASE | {"engine", "config", "duo", "worker", "session", "changes", "state"},
     "live": BASE | {"engine", "config", "duo", "band", "station", "service"},
     "rendering": BASE
-    | {"accompanist", "arranger", "decision", "engine", "config"}
+    | {"accompanist", "pacing", "arranger", "decision", "engine", "config"}
     | {"solo", "outputs", "plot", "performance", "duo"},
     "app": COMMON | {"engine", "config", "live", "rendering"},
     "cli": {"errors", "config", "options", "arranger", "engine"}
@@ -67,7 +68,7 @@ MAY_IMPORT = {
 }
 EXPORT_MAY_IMPORT = (
     BASE
-    | {"brain", "ear", "decision", "accompanist", "config"}
+    | {"brain", "ear", "decision", "accompanist", "pacing", "config"}
     # To hear songs played as they are rendered.
     | {"solo", "duo", "rendering"}
 )

@@ -556,7 +556,7 @@ static void a_late_tempo_change_counts_from_now(void)
     CHECK_TEXT(stage_text(s), "760 +60, 960 -60");
     stage_free(s);
     s = new_stage();
-    s->e->settings.click_sounds = 1;
+    engine_mix(s->e, 1.0f, 1.0f, 0.0f, true);
     memset(s->e->settings.click_velocities, 90, 4);
     stage_until(s, 4096, 64); /* half tempo, twice as fast: not a tick is skipped */
     stage_order(s, ORDER_TEMPO, 100, FRAME_IS_TICK / 8, 0);

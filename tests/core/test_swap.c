@@ -103,7 +103,7 @@ static void new_notes_are_struck_on_the_new_synth_and_end_the_old_ones(void)
     stage_cycle(s, 64);
     swap(s);
     uint32_t strikes = fake.strikes;
-    stage_hear(s, 0, 0x90, 70, 90);
+    stage_hear(s, 0, 0x90, 70, 91);
     play(s, 200, 100, 60);
     stage_until(s, 256, 64);
     CHECK(fake.strikes == strikes && !fake.sounding[SOLO_CHANNEL][70]);

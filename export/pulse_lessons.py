@@ -1,0 +1,194 @@
+"""What the pulse learns from: stretches of melodies with the true tempo and phase.
+
+A stretch begins somewhere in a song, as if the player began there, and is told as
+much of the tempo as the player may have: nothing, a tempo that is some way off, or
+a count-in. Onsets are prepared as the tracker prepares them (`jackcomp.ear.pulse`).
+Only the train split teaches; ``pop909`` is roughened anew each time.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.pulse_songs import DRIFT, TimedSong, read_timed_song, roughen
+from export.songs import read_lines
+from jackcomp.ear.beat_filter import REMEMBERED, TRAITS
+from jackcomp.ear.pulse import TOGETHER_SECONDS, OnsetTraits
+
+TEMPO_BEATS = 2
+"""The true tempo at an onset is the mean of so many beats before and after it."""
+
+SHORTEST_SONG = 40
+FROM_THE_START = 0.3
+STRETCH = 0.08
+PRIOR_SHARE, COUNT_IN_SHARE, COUNT_IN_SECONDS = 0.10, 0.02, 0.02
+
+Floats = NDArray[np.float32]
+
+
+class Told(IntEnum):
+    """What is known of the tempo before the first onset."""
+
+    NOTHING = 0
+    TEMPO = 1
+    COUNT_IN = 2
+
+
+class Onsets(NamedTuple):
+    """A song as the filter hears it: seconds, traits, and the truth."""
+
+    seconds: NDArray[np.float64]
+    traits: Floats  # (n, TRAITS)
+    phase: Floats  # beats, 0 to 1
+    log_period: Floats  # log of seconds a beat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Stretches side by side, padded at the end; ``counts`` is 0 there.
+
+    Attributes
+    ----------
+    ago : ndarray, shape=(songs, onsets, REMEMBERED), float32
+        Seconds since the onsets before, the nearest first; 0 is none.
+    past : ndarray, shape=(songs, onsets, REMEMBERED, TRAITS), float32
+        Their traits.
+    own : ndarray, shape=(songs, onsets, TRAITS - 1), float32
+        Leap and accent of the onset itself.
+    elapsed, phase, log_period, counts : ndarray, shape=(songs, onsets), float32
+        Seconds since the onset before, and the truth.
+    told : tuple of Told
+        For each song.
+    told_log_period, told_phase : ndarray, shape=(songs,), float32
+        What is told, if anything: the phase is that of the first onset.
+    """
+
+    ago: Floats
+    past: Floats
+    own: Floats
+    elapsed: Floats
+    phase: Floats
+    log_period: Floats
+    counts: Floats
+    told: tuple[Told, ...]
+    told_log_period: Floats
+    told_phase: Floats
+
+
+def read_lessons(paths: Sequence[Path], split: str) -> list[list[TimedSong]]:
+    """Read the songs of a split as they are in the corpus, one list a source."""
+    by_source: dict[str, list[TimedSong]] = {}
+    for path in paths:
+        for line in read_lines(path):
+            record = json.loads(line)
+            if "timing" in record and record["split"] == split:
+                by_source.setdefault(record["source"], []).append(
+                    read_timed_song(record)
+                )
+    return [
+        [song for song in songs if len(song.onsets) >= SHORTEST_SONG]
+        for _, songs in sorted(by_source.items())
+    ]
+
+
+def listen(song: TimedSong, rng: np.random.Generator) -> Onsets:
+    """Perform a song, and prepare it as the tracker would hear it."""
+    if song.source == "pop909":
+        song = roughen(song, rng, float(rng.choice([0.0, DRIFT])))
+    traits, kept, rows = OnsetTraits(), [], []
+    for onset in song.played():
+        if not kept or onset.seconds - kept[-1] > TOGETHER_SECONDS:
+            kept.append(onset.seconds)
+            rows.append((1.0, *traits.take(onset.note, onset.velocity)))
+    seconds = np.array(kept)
+    position = _positions(song.beats, seconds)
+    after, before = (
+        _times(song.beats, position + n) for n in (TEMPO_BEATS, -TEMPO_BEATS)
+    )
+    return Onsets(
+        seconds,
+        np.array(rows, np.float32),
+        np.asarray(position % 1, np.float32),
+        np.log((after - before) / (2 * TEMPO_BEATS)).astype(np.float32),
+    )
+
+
+def lay_batch(
+    sources: Sequence[Sequence[TimedSong]],
+    rng: np.random.Generator,
+    n_songs: int,
+    n_onsets: int,
+) -> Batch:
+    """Choose stretches at random, from each source as many."""
+    ago = np.zeros((n_songs, n_onsets, REMEMBERED), np.float32)
+    past = np.zeros((n_songs, n_onsets, REMEMBERED, TRAITS), np.float32)
+    own = np.zeros((n_songs, n_onsets, TRAITS - 1), np.float32)
+    elapsed, phase, log_period, counts = np.zeros((4, n_songs, n_onsets), np.float32)
+    for row in range(n_songs):
+        songs = sources[row % len(sources)]
+        heard = listen(songs[rng.integers(len(songs))], rng)
+        last = max(len(heard.seconds) - n_onsets, 1)
+        start = 0 if rng.random() < FROM_THE_START else int(rng.integers(last))
+        part = slice(start, start + n_onsets)
+        stretch = rng.uniform(-STRETCH, STRETCH)
+        seconds = heard.seconds[part] * math.exp(stretch)
+        traits = heard.traits[part]
+        count = len(seconds)
+        for now in range(1, count):
+            back = slice(max(now - REMEMBERED, 0), now)
+            size = back.stop - back.start
+            ago[row, now, :size] = (seconds[now] - seconds[back])[::-1]
+            past[row, now, :size] = traits[back][::-1]
+        own[row, :count] = traits[:, 1:]
+        elapsed[row, 1:count] = np.diff(seconds)
+        phase[row, :count] = heard.phase[part]
+        log_period[row, :count] = heard.log_period[part] + stretch
+        counts[row, :count] = 1
+    told = tuple(Told(int(kind)) for kind in rng.integers(len(Told), size=n_songs))
+    share = np.where(np.array(told) == Told.COUNT_IN, COUNT_IN_SHARE, PRIOR_SHARE)
+    off = rng.uniform(-1, 1, (2, n_songs))
+    shift = COUNT_IN_SECONDS * off[1] * np.exp(-log_period[:, 0])
+    return Batch(
+        *(ago, past, own, elapsed, phase, log_period, counts, told),
+        told_log_period=np.asarray(
+            log_period[:, 0] + np.log1p(share * off[0]), np.float32
+        ),
+        told_phase=np.asarray((phase[:, 0] + shift) % 1, np.float32),
+    )
+
+
+def _positions(
+    beats: NDArray[np.float64], seconds: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return where onsets fall, in beats; outside, the nearest tempo goes on."""
+    first, last = _end_periods(beats)
+    position = np.interp(seconds, beats, np.arange(len(beats)))
+    early, late = seconds < beats[0], seconds > beats[-1]
+    position[early] = (seconds[early] - beats[0]) / first
+    position[late] = len(beats) - 1 + (seconds[late] - beats[-1]) / last
+    return position
+
+
+def _times(
+    beats: NDArray[np.float64], positions: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return when positions in beats are; the inverse of `_positions`."""
+    first, last = _end_periods(beats)
+    end = len(beats) - 1
+    seconds = np.interp(positions, np.arange(len(beats)), beats)
+    early, late = positions < 0, positions > end
+    seconds[early] = beats[0] + positions[early] * first
+    seconds[late] = beats[-1] + (positions[late] - end) * last
+    return seconds
+
+
+def _end_periods(beats: NDArray[np.float64]) -> tuple[float, float]:
+    intervals = np.diff(beats)
+    return float(np.median(intervals[:8])), float(np.median(intervals[-8:]))

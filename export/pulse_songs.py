@@ -1,0 +1,201 @@
+"""Melodies in seconds, with their annotated beats: what the pulse is measured on.
+
+Only ``wjazzd`` (jazz solos as they were played) and ``pop909`` (a keyboard's exact
+grid) have times in seconds. The latter is roughened, differently for each song but
+always the same for one: every onset is moved by up to 20 ms, and the tempo drifts
+by up to 8 % in waves of a minute. ``pop909_steady`` is the same without the drift.
+"""
+
+import json
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.songs import SPLITS, read_lines
+from jackcomp.errors import ConfigError
+
+JITTER_SECONDS = 0.020
+DRIFT = 0.08
+DRIFT_SECONDS = 60.0
+SOURCES = ("wjazzd", "pop909", "pop909_steady")
+DEFAULT_VELOCITY = 80
+
+Seconds = NDArray[np.float64]
+
+
+class Onset(NamedTuple):
+    """One note of the soloist as a keyboard sends it: seconds, note, velocity."""
+
+    seconds: float
+    note: int
+    velocity: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TimedSong:
+    """A melody and its beats.
+
+    Attributes
+    ----------
+    id, source, licence, split : str
+        As in the corpus; ``pop909_steady`` is a source too.
+    onsets : ndarray, shape=(n_notes,), float64
+        Seconds, ascending.
+    notes, velocities : tuple of int
+        MIDI numbers, parallel to ``onsets``.
+    beats : ndarray, shape=(n_beats,), float64
+        Annotated beats, in seconds.
+    beats_per_bar : int
+        Of most of its bars.
+    downbeats : tuple of int
+        Beats that are bar lines, as indices of ``beats``.
+    """
+
+    id: str
+    source: str
+    licence: str
+    split: str
+    onsets: Seconds
+    notes: tuple[int, ...]
+    velocities: tuple[int, ...]
+    beats: Seconds
+    beats_per_bar: int
+    downbeats: tuple[int, ...]
+
+    def played(self) -> list[Onset]:
+        """Return the notes in the order in which they are heard."""
+        rows = zip(self.onsets.tolist(), self.notes, self.velocities, strict=True)
+        return [Onset(*row) for row in rows]
+
+    def scored_beats(self) -> Seconds:
+        """Return the annotated beats from the first onset to the last."""
+        inside = (self.beats >= self.onsets[0]) & (self.beats <= self.onsets[-1])
+        return self.beats[inside]
+
+
+def read_timed_songs(
+    paths: Sequence[Path],
+    split: str = "all",
+    source: str | None = None,
+    limit: int | None = None,
+) -> list[TimedSong]:
+    """Read the songs that have times in seconds, as they are performed here.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Files of the corpora's schema.
+    split : str
+        ``train``, ``valid``, ``test``, or ``all``.
+    source : str, optional
+        One of `SOURCES`.
+    limit : int, optional
+        Keep at most this many, spread evenly over the whole selection.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read, a line is not a song, or no song has times.
+    """
+    if split not in (*SPLITS, "all"):
+        expected = ", ".join((*SPLITS, "all"))
+        raise ConfigError(f"unknown split {split!r}: use one of {expected}")
+    songs: list[TimedSong] = []
+    for path in paths:
+        for number, line in enumerate(read_lines(path), start=1):
+            try:
+                record = json.loads(line)
+                if "timing" in record and split in ("all", record["split"]):
+                    songs += _perform(read_timed_song(record))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                what = f"no field {error}" if isinstance(error, KeyError) else error
+                raise ConfigError(
+                    f"corrupt song in {path}, line {number}: {what}"
+                ) from error
+    songs = [song for song in songs if source in (None, song.source)]
+    if not songs:
+        raise ConfigError(
+            f"no songs with times in seconds, split {split!r}, source {source!r}: "
+            f"expected a source of {', '.join(SOURCES)}"
+        )
+    if limit is not None and limit < len(songs):
+        return [songs[number * len(songs) // limit] for number in range(limit)]
+    return songs
+
+
+def read_timed_song(record: dict[str, Any]) -> TimedSong:
+    """Turn one record of the schema into times, played as in the corpus."""
+    timing, meter = record["timing"], record["meter"]
+    onsets = np.array(timing["onset_sec"], np.float64)
+    order = np.argsort(onsets, kind="stable")
+    melody = record["melody"]
+    if len(melody) != len(onsets) or len(onsets) < 2:
+        raise ValueError(f"{len(onsets)} times for {len(melody)} notes")
+    beats = np.array(timing["beat_times"], np.float64)
+    per_bar = int(meter["beats_per_bar"])
+    every = range(int(meter["downbeat_offset"]), len(beats), per_bar)
+    return TimedSong(
+        id=record["id"],
+        source=record["source"],
+        licence=record["licence"],
+        split=record["split"],
+        onsets=onsets[order],
+        notes=tuple(int(melody[index][2]) for index in order),
+        velocities=tuple(
+            max(int(melody[index][3] or DEFAULT_VELOCITY), 1) for index in order
+        ),
+        beats=beats,
+        beats_per_bar=per_bar,
+        downbeats=tuple(int(beat) for beat in meter.get("downbeats") or every),
+    )
+
+
+def randomness_of(song_id: str, purpose: str) -> np.random.Generator:
+    """Return random numbers that depend on nothing but the song and their use."""
+    return np.random.default_rng(zlib.crc32(f"{purpose} {song_id}".encode()))
+
+
+def roughen(song: TimedSong, rng: np.random.Generator, drift: float) -> TimedSong:
+    """Play a song less exactly: onsets a little off, the tempo in slow waves.
+
+    Parameters
+    ----------
+    song : TimedSong
+        Played exactly.
+    rng : numpy.random.Generator
+        Decides where the waves begin, and moves the onsets.
+    drift : float
+        Largest deviation of the tempo, 0.08 for 8 %.
+    """
+    turn = 2 * math.pi / DRIFT_SECONDS
+    start = rng.uniform(0, DRIFT_SECONDS)
+
+    def bend(seconds: Seconds) -> Seconds:
+        wave = np.cos(turn * start) - np.cos(turn * (seconds + start))
+        return np.asarray(seconds + drift / turn * wave)
+
+    moved = rng.uniform(-JITTER_SECONDS, JITTER_SECONDS, len(song.onsets))
+    onsets = bend(song.onsets) + moved
+    order = np.argsort(onsets, kind="stable")
+    return replace(
+        song,
+        onsets=onsets[order],
+        notes=tuple(song.notes[index] for index in order),
+        velocities=tuple(song.velocities[index] for index in order),
+        beats=bend(song.beats),
+    )
+
+
+def _perform(song: TimedSong) -> Iterator[TimedSong]:
+    if song.source != "pop909":
+        yield song
+        return
+    yield roughen(song, randomness_of(song.id, "play"), DRIFT)
+    steady = roughen(song, randomness_of(song.id, "play"), 0.0)
+    yield replace(steady, source="pop909_steady")

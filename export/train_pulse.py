@@ -1,0 +1,326 @@
+"""Teach the pulse: ``python -m export.train_pulse`` writes ``models/pulse.json``.
+
+The filter of `jackcomp.ear.beat_filter` is run over stretches of songs, here with
+gradients, and everything in it is moved so that it believes in the annotated beats:
+the network, the blur of tempo and phase, the tempi that it expects. The loss at an
+onset is the negative log of the belief near the true tempo and phase. Learns from
+the train split; the valid split says how well, the test split is never opened.
+"""
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from export.pulse_lessons import Batch, Told, lay_batch, read_lessons
+from export.pulse_songs import TimedSong
+from export.songs import LEADSHEET_FILES
+from jackcomp.ear import beat_filter, pulse
+from jackcomp.ear.beat_filter import (
+    LAYOUT_BINS,
+    LONGEST_BLUR_BEATS,
+    N_INPUTS,
+    N_PHASES,
+    N_TEMPI,
+    TRAITS,
+    BeatFilter,
+)
+from jackcomp.ear.pulse_tables import read_tables, write_tables
+from jackcomp.ear.tables import checksum
+
+MODEL = Path(__file__).parents[1] / "models" / "pulse.json"
+PARITY = 1e-3
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that decides the result; copied to the card."""
+
+    hidden: int = 64
+    steps: int = 1000
+    warm_up_steps: int = 20
+    batch_songs: int = 12
+    batch_onsets: int = 96
+    learning_rate: float = 3e-3
+    blur_learning_rate: float = 2e-2
+    gradient_norm: float = 1.0
+    near_beats: float = 0.05
+    near_tempo: float = 0.03
+    valid_batches: int = 16
+    seed: int = 20240229
+
+
+LOG_PERIODS = torch.tensor(beat_filter.LOG_PERIODS, dtype=torch.float32)
+PERIODS = LOG_PERIODS.exp()
+PHASES = torch.arange(N_PHASES) / N_PHASES
+TURNS = torch.arange(N_PHASES // 2 + 1)
+
+
+class PulseFilter(nn.Module):
+    """The filter of `BeatFilter` over many songs at once, with gradients."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.inner = nn.Linear(N_INPUTS, settings.hidden)
+        self.outer = nn.Linear(settings.hidden, N_PHASES)
+        nn.init.normal_(self.outer.weight, std=0.02)
+        nn.init.zeros_(self.outer.bias)
+        self.tempo_prior = nn.Parameter(torch.zeros(N_TEMPI))
+        self.tempo_blur = nn.Parameter(torch.tensor(-3.0))
+        self.log_phase_blur = nn.Parameter(torch.tensor(-4.2))
+        self.log_phase_blur_per_beat = nn.Parameter(torch.tensor(-4.0))
+        self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
+
+    def begin(self, batch: Batch) -> Tensor:
+        """Return the belief before the first onset, (songs, tempi, phases)."""
+        rows = []
+        for told, log_period, phase in zip(
+            batch.told, batch.told_log_period, batch.told_phase, strict=True
+        ):
+            tempo = torch.softmax(self.tempo_prior, 0)
+            around = torch.full((N_PHASES,), 1 / N_PHASES)
+            if told is not Told.NOTHING:
+                deviation = (
+                    pulse.COUNTED_TEMPO_DEVIATION
+                    if told is Told.COUNT_IN
+                    else pulse.GIVEN_TEMPO_DEVIATION
+                )
+                tempo = _bell(LOG_PERIODS - float(log_period), deviation)
+            if told is Told.COUNT_IN:
+                deviation = pulse.COUNTED_PHASE_SECONDS / math.exp(log_period) + 0.02
+                around = _bell(_turned(PHASES - float(phase)), deviation)
+            rows.append(torch.outer(tempo, around))
+        return torch.stack(rows)
+
+    def weigh(self, batch: Batch) -> Tensor:
+        """Return what every onset says, (songs, onsets, tempi, phases)."""
+        songs, onsets = batch.elapsed.shape
+        with torch.no_grad():
+            laid = _lay_out(torch.from_numpy(batch.ago), torch.from_numpy(batch.past))
+            own = torch.from_numpy(batch.own).reshape(-1, 1, TRAITS - 1)
+            tempo = torch.stack([LOG_PERIODS**power for power in (1, 2, 3)], dim=1)
+            inputs = torch.cat(
+                [
+                    laid,
+                    own.expand(-1, N_TEMPI, -1),
+                    tempo.expand(songs * onsets, -1, -1),
+                ],
+                dim=2,
+            )
+        evidence = self.outer(torch.relu(self.inner(inputs)))
+        return evidence.reshape(songs, onsets, N_TEMPI, N_PHASES)
+
+    def advance(self, belief: Tensor, elapsed: Tensor, evidence: Tensor) -> Tensor:
+        """Let time pass, then take in an onset."""
+        beats = elapsed[:, None] / PERIODS
+        blurred = beats.clamp(max=LONGEST_BLUR_BEATS)
+        change = torch.sigmoid(self.tempo_blur + torch.log(blurred + 1e-4))
+        moved = 0.33 * change[:, :, None] * belief
+        slower = torch.cat([moved[:, 1:], moved[:, -1:]], dim=1)
+        faster = torch.cat([moved[:, :1], moved[:, :-1]], dim=1)
+        belief = belief - 2 * moved + slower + faster
+        variance = torch.exp(2 * self.log_phase_blur)
+        variance = variance + torch.exp(2 * self.log_phase_blur_per_beat) * blurred
+        damp = torch.exp(-0.5 * (2 * math.pi * TURNS) ** 2 * variance[:, :, None])
+        angle = -2 * math.pi * TURNS * (beats % 1)[:, :, None]
+        spin = torch.complex(damp * torch.cos(angle), damp * torch.sin(angle))
+        belief = torch.fft.irfft(torch.fft.rfft(belief) * spin, n=N_PHASES)
+        surprise = torch.sigmoid(self.surprise)
+        unsure = torch.softmax(self.tempo_prior, 0)[:, None] / N_PHASES
+        belief = (1 - surprise) * belief.clamp(min=1e-9) + surprise * unsure
+        most = evidence.amax(dim=(1, 2), keepdim=True)
+        belief = belief * torch.exp(evidence - most)
+        return belief / belief.sum(dim=(1, 2), keepdim=True)
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the belief after each onset, (songs, onsets, tempi, phases)."""
+        evidence = self.weigh(batch)
+        elapsed = torch.from_numpy(batch.elapsed)
+        belief, beliefs = self.begin(batch), []
+        for onset in range(elapsed.shape[1]):
+            belief = self.advance(belief, elapsed[:, onset], evidence[:, onset])
+            beliefs.append(belief)
+        return torch.stack(beliefs, dim=1)
+
+    def tables(self) -> dict[str, Any]:
+        """Return what was learnt as the JSON object of the model file."""
+
+        def array(tensor: Tensor) -> Any:
+            return tensor.detach().double().numpy()
+
+        return write_tables(
+            {
+                "inner": array(self.inner.weight).T,
+                "inner_bias": array(self.inner.bias),
+                "outer": array(self.outer.weight).T,
+                "outer_bias": array(self.outer.bias),
+                "tempo_prior": array(self.tempo_prior),
+                "tempo_blur": array(self.tempo_blur),
+                "phase_blur": array(self.log_phase_blur.exp()),
+                "phase_blur_per_beat": array(self.log_phase_blur_per_beat.exp()),
+                "surprise": array(torch.sigmoid(self.surprise)),
+            }
+        )
+
+
+def loss_of(beliefs: Tensor, batch: Batch, settings: Settings) -> Tensor:
+    """Return the mean negative log of the belief near the truth."""
+    phase = torch.from_numpy(batch.phase)[:, :, None]
+    log_period = torch.from_numpy(batch.log_period)[:, :, None]
+    counts = torch.from_numpy(batch.counts)
+    around = _hill(_turned(PHASES - phase), settings.near_beats)
+    tempo = _hill(LOG_PERIODS - log_period, settings.near_tempo)
+    near = torch.einsum("sotp,sot,sop->so", beliefs, tempo, around)
+    return -(torch.log(near + 1e-7) * counts).sum() / counts.sum()
+
+
+def train(settings: Settings, sources: Sequence[Sequence[TimedSong]]) -> PulseFilter:
+    """Train for as many steps as the settings say."""
+    rng = np.random.default_rng(settings.seed)
+    torch.manual_seed(settings.seed)
+    model = PulseFilter(settings)
+    network = [*model.inner.parameters(), *model.outer.parameters()]
+    known = {id(parameter) for parameter in network}
+    others = [each for each in model.parameters() if id(each) not in known]
+    rates = (settings.learning_rate, settings.blur_learning_rate)
+    optimiser = torch.optim.Adam([{"params": network}, {"params": others}])
+    begun, smooth = time.monotonic(), math.nan
+    for step in range(settings.steps):
+        warm = min(1.0, (step + 1) / settings.warm_up_steps)
+        fall = 0.505 + 0.495 * math.cos(math.pi * step / settings.steps)
+        for group, rate in zip(optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate * warm * fall
+        batch = lay_batch(sources, rng, settings.batch_songs, settings.batch_onsets)
+        loss = loss_of(model(batch), batch, settings)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
+        optimiser.step()
+        value = loss.item()
+        smooth = value if math.isnan(smooth) else 0.95 * smooth + 0.05 * value
+        if (step + 1) % 20 == 0:
+            minutes = (time.monotonic() - begun) / 60
+            print(f"step {step + 1}: loss {smooth:.3f}, {minutes:.1f} min", flush=True)
+    return model
+
+
+def measure(
+    model: PulseFilter, settings: Settings, sources: Sequence[Sequence[TimedSong]]
+) -> float:
+    """Return the loss on stretches of other songs, always the same."""
+    rng = np.random.default_rng(settings.seed)
+    with torch.no_grad():
+        losses = []
+        for _ in range(settings.valid_batches):
+            batch = lay_batch(sources, rng, settings.batch_songs, settings.batch_onsets)
+            losses.append(loss_of(model(batch), batch, settings).item())
+    return float(np.mean(losses))
+
+
+def check_parity(
+    model: PulseFilter,
+    tables: dict[str, Any],
+    settings: Settings,
+    sources: Sequence[Sequence[TimedSong]],
+) -> float:
+    """Return how far, at most, the shipped filter believes otherwise."""
+    rng = np.random.default_rng(settings.seed)
+    batch = lay_batch(sources, rng, len(Told), settings.batch_onsets)
+    with torch.no_grad():
+        start, expected = model.begin(batch).numpy(), model(batch).numpy()
+    worst = 0.0
+    for song in range(len(Told)):
+        shipped = BeatFilter(read_tables(tables))
+        shipped.reset(start[song])
+        seconds = np.cumsum(batch.elapsed[song].astype(np.float64))
+        for onset in range(int(batch.counts[song].sum())):
+            shipped.hear(float(seconds[onset]), *map(float, batch.own[song, onset]))
+            apart = np.abs(shipped.belief - expected[song, onset]).max()
+            worst = max(worst, float(apart))
+    return worst
+
+
+def _lay_out(ago: Tensor, past: Tensor) -> Tensor:
+    """Lay onsets out in beats, (all onsets, tempi, traits * bins); as `BeatFilter`."""
+    ago, past = ago.flatten(0, 1), past.flatten(0, 1)
+    beats = ago[:, None] / PERIODS[:, None]
+    near = beat_filter.NEAR_BEATS
+    far = near * beat_filter.NEAR_BINS + beat_filter.FAR_BINS * (beats - near)
+    place = torch.where(beats < near, beat_filter.NEAR_BINS * beats, far)
+    row, tempo, onset = torch.nonzero(
+        (ago[:, None] > 0) & (place < LAYOUT_BINS - 1), as_tuple=True
+    )
+    place = place[row, tempo, onset]
+    slot = place.floor()
+    share = (place - slot)[:, None]
+    index = (row * N_TEMPI + tempo) * LAYOUT_BINS + slot.long()
+    traits = past[row, onset]
+    laid = torch.zeros(len(ago) * N_TEMPI * LAYOUT_BINS, TRAITS)
+    laid.index_add_(0, index, traits * (1 - share))
+    laid.index_add_(0, index + 1, traits * share)
+    laid = laid.reshape(len(ago), N_TEMPI, LAYOUT_BINS, TRAITS)
+    return laid.transpose(2, 3).reshape(len(ago), N_TEMPI, TRAITS * LAYOUT_BINS)
+
+
+def _hill(distance: Tensor, deviation: float) -> Tensor:
+    return torch.exp(-0.5 * (distance / deviation) ** 2)
+
+
+def _bell(distance: Tensor, deviation: float) -> Tensor:
+    hill = _hill(distance, deviation)
+    return hill / hill.sum()
+
+
+def _turned(phase: Tensor) -> Tensor:
+    return (phase + 0.5) % 1.0 - 0.5
+
+
+def main() -> int:
+    """Read the command line, teach, check and write."""
+    parser = argparse.ArgumentParser(prog="python -m export.train_pulse")
+    parser.add_argument("--steps", type=int, default=Settings().steps)
+    parser.add_argument("--out", type=Path, default=MODEL)
+    options = parser.parse_args()
+    settings = Settings(steps=options.steps)
+    torch.set_num_threads(1)  # the same sums in the same order
+    sources = read_lessons(LEADSHEET_FILES, "train")
+    others = read_lessons(LEADSHEET_FILES, "valid")
+    model = train(settings, sources)
+    tables = model.tables()
+    apart = check_parity(model, tables, settings, others)
+    if apart > PARITY:
+        print(f"the shipped filter differs by {apart}", file=sys.stderr)
+        return 1
+    card = {
+        "name": "pulse",
+        "about": "a filter over tempo and phase: its network and its blur",
+        "command": "python -m export.train_pulse",
+        "licence": "GPL-3.0-or-later",
+        "data": {
+            songs[0].source: {"licence": songs[0].licence, "songs": len(songs)}
+            for songs in sources
+        },
+        "settings": asdict(settings),
+        "valid_figures": {"loss": round(measure(model, settings, others), 4)},
+        "parity": apart,
+        "checksum": checksum(tables),
+    }
+    body = json.dumps(tables, separators=(",", ":"))
+    options.out.write_text(
+        f'{{\n"card": {json.dumps(card)},\n"tables": {body}\n}}\n', encoding="utf-8"
+    )
+    print(f"{options.out}: valid loss {card['valid_figures']['loss']}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""What the pulse has learnt, read from ``models/pulse.json`` and checked.
+
+The file is one JSON object like that of the ear's other tables: ``tables`` (weights
+in millionths) and ``card``.
+"""
+
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jackcomp.ear.beat_filter import N_INPUTS, N_PHASES, N_TEMPI, PulseTables
+from jackcomp.ear.tables import checksum
+from jackcomp.errors import ModelError
+
+WEIGHT_UNIT = 1_000_000
+SCALARS = ("tempo_blur", "phase_blur", "phase_blur_per_beat", "surprise")
+
+_REMEDY = "reinstall jackcomp, or make them with: python -m export.train_pulse"
+
+
+def load_pulse_tables(path: Path | None = None) -> PulseTables:
+    """Read the tables of a file, or those that are installed with jackcomp.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not JSON, or does not match its card.
+    """
+    source = path or resources.files("jackcomp._models") / "pulse.json"
+    try:
+        content = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(
+            f"cannot read the pulse's tables {source}: {error.strerror}; {_REMEDY}"
+        ) from error
+    except ValueError as error:
+        raise ModelError(
+            f"the pulse's tables {source} are not JSON: {error}; {_REMEDY}"
+        ) from error
+    try:
+        tables = content["tables"]
+        if checksum(tables) != content["card"]["checksum"]:
+            raise ValueError("checksum differs")
+        return read_tables(tables)
+    except (KeyError, TypeError, ValueError) as error:
+        what = f"no field {error}" if isinstance(error, KeyError) else error
+        raise ModelError(
+            f"the pulse's tables {source} do not match their card: {what}; {_REMEDY}"
+        ) from error
+
+
+def read_tables(tables: Mapping[str, Any]) -> PulseTables:
+    """Turn the JSON object ``tables`` into arrays.
+
+    Raises
+    ------
+    ValueError, KeyError, TypeError
+        If something is missing, or has another shape.
+    """
+    n_hidden = len(tables["inner_bias"])
+    prior = _weights(tables, "tempo_prior", (N_TEMPI,))
+    return PulseTables(
+        inner=_weights(tables, "inner", (N_INPUTS, n_hidden)),
+        inner_bias=_weights(tables, "inner_bias", (n_hidden,)),
+        outer=_weights(tables, "outer", (n_hidden, N_PHASES)),
+        outer_bias=_weights(tables, "outer_bias", (N_PHASES,)),
+        tempo_prior=np.exp(prior) / np.exp(prior).sum(),
+        **{name: float(tables[name]) for name in SCALARS},
+    )
+
+
+def write_tables(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
+    """Turn arrays and numbers, named as in `PulseTables`, into a JSON object.
+
+    ``tempo_prior`` is given as logarithms.
+    """
+    return {
+        name: float(f"{float(array):.6g}")
+        if name in SCALARS
+        else np.rint(array * WEIGHT_UNIT).astype(int).tolist()
+        for name, array in arrays.items()
+    }
+
+
+def _weights(
+    tables: Mapping[str, Any], name: str, shape: tuple[int, ...]
+) -> NDArray[np.float64]:
+    array = np.array(tables[name], np.float64)
+    if array.shape != shape or not np.isfinite(array).all():
+        raise ValueError(f"{name!r} is not a finite table of shape {shape}")
+    return array / WEIGHT_UNIT

@@ -1,0 +1,78 @@
+import numpy as np
+import pytest
+
+from jackcomp.ear.beat_filter import (
+    LOG_PERIOD_STEP,
+    N_PHASES,
+    N_TEMPI,
+    PERIODS,
+    BeatFilter,
+)
+from jackcomp.ear.pulse_tables import load_pulse_tables
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return load_pulse_tables()
+
+
+@pytest.fixture
+def beat_filter(tables):
+    return BeatFilter(tables)
+
+
+def certain_of(row, column):
+    belief = np.zeros((N_TEMPI, N_PHASES))
+    belief[row, column] = 1
+    return belief
+
+
+def phase_of(belief):
+    turn = np.exp(2j * np.pi * np.arange(N_PHASES) / N_PHASES)
+    return np.angle(belief.sum(axis=0) @ turn) / (2 * np.pi) % 1
+
+
+def test_the_belief_is_a_distribution_after_every_onset(beat_filter):
+    rng = np.random.default_rng(1)
+    for seconds in np.cumsum(rng.exponential(0.4, 100)):
+        beat_filter.hear(float(seconds), rng.uniform(), rng.uniform(-1, 1))
+        assert beat_filter.belief.min() >= 0
+        assert beat_filter.belief.sum() == pytest.approx(1)
+
+
+@pytest.mark.parametrize("beats", [0.25, 1, 3.5])
+def test_time_turns_the_phase_by_the_tempo(beat_filter, beats):
+    beat_filter.reset(certain_of(30, 4))
+    beat_filter.elapse(beats * PERIODS[30])
+    assert phase_of(beat_filter.belief) == pytest.approx((4 / 32 + beats) % 1, abs=0.01)
+
+
+def test_certainty_is_lost_with_time(beat_filter):
+    peaks = []
+    for beats in (0.5, 2, 8):
+        beat_filter.reset(certain_of(30, 0))
+        beat_filter.elapse(beats * PERIODS[30])
+        peaks.append(beat_filter.belief.max())
+    assert peaks[0] > peaks[1] > peaks[2]
+
+
+def test_the_layout_shares_an_onset_out_to_its_neighbours(beat_filter):
+    row = 30
+    # 2.5 twelfths of a beat, and five and a half beats: 48 twelfths and 9 sixths.
+    for ago, leap in ((5.5 + 1e-6, 0.5), (2.5 / 12, 0.25)):
+        beat_filter.hear(100 - ago * PERIODS[row], leap, -0.5)
+    onsets, leaps, accents = beat_filter._lay_out(100.0)
+    assert np.flatnonzero(onsets[row] > 1e-3).tolist() == [2, 3, 57]
+    assert onsets[row, [2, 3, 57]] == pytest.approx([0.5, 0.5, 1], abs=1e-4)
+    assert leaps[row, [2, 3, 57]] == pytest.approx([0.125, 0.125, 0.5], abs=1e-4)
+    assert accents[row] == pytest.approx(-0.5 * onsets[row])
+
+
+def test_the_layout_is_the_same_in_the_beats_of_any_tempo(beat_filter, tables):
+    stretched = BeatFilter(tables)
+    factor = np.exp(5 * LOG_PERIOD_STEP)
+    for ago in (1.9, 1.1, 0.6, 0.2):
+        beat_filter.hear(10 - ago, 0, 0)
+        stretched.hear(10 - ago * factor, 0, 0)
+    here, there = beat_filter._lay_out(10.0)[0], stretched._lay_out(10.0)[0]
+    assert there[5:] == pytest.approx(here[:-5], abs=1e-9)

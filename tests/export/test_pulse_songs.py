@@ -1,0 +1,77 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from export.pulse_songs import (
+    DRIFT,
+    JITTER_SECONDS,
+    TimedSong,
+    randomness_of,
+    read_timed_songs,
+    roughen,
+)
+from export.songs import LEADSHEET_FILES
+from jackcomp.errors import ConfigError
+
+
+@pytest.fixture
+def song():
+    onsets = np.arange(0.25, 120, 0.25)
+    count = len(onsets)
+    return TimedSong(
+        *("made:up", "pop909", "MIT", "train", onsets),
+        *(tuple(range(count)), (80,) * count, np.arange(0.0, 120, 0.5), 4, (0, 4)),
+    )
+
+
+def test_roughening_moves_onsets_a_little_and_leaves_the_beats(song):
+    rough = roughen(song, np.random.default_rng(1), 0.0)
+    moved = rough.onsets - song.onsets
+    assert 0.8 * JITTER_SECONDS < np.abs(moved).max() <= JITTER_SECONDS
+    assert rough.beats == pytest.approx(song.beats)
+
+
+def test_the_tempo_drifts_by_as_much_as_is_asked(song):
+    rough = roughen(song, np.random.default_rng(1), DRIFT)
+    stretch = np.diff(rough.beats) / np.diff(song.beats) - 1
+    assert np.abs(stretch).max() == pytest.approx(DRIFT, rel=0.02)
+    # Onsets stay where they are in the beats.
+    places = np.interp(rough.onsets, rough.beats, np.arange(len(rough.beats)))
+    assert places[:-1] == pytest.approx(song.onsets[:-1] / 0.5, abs=0.06)
+
+
+def test_notes_stay_with_their_onsets(song):
+    near = replace(song, onsets=np.arange(len(song.onsets)) * 0.001)
+    rough = roughen(near, np.random.default_rng(1), 0.0)
+    assert (np.diff(rough.onsets) >= 0).all()
+    moved = rough.onsets - near.onsets[list(rough.notes)]
+    assert np.abs(moved).max() <= JITTER_SECONDS
+
+
+def test_chance_depends_on_song_and_purpose_alone():
+    one = randomness_of("a", "play").uniform()
+    assert randomness_of("a", "play").uniform() == one
+    assert randomness_of("b", "play").uniform() != one
+    assert randomness_of("a", "prior").uniform() != one
+
+
+@pytest.mark.slow
+def test_songs_are_performed_the_same_way_every_time():
+    one = read_timed_songs(LEADSHEET_FILES, "valid", limit=12)
+    two = read_timed_songs(LEADSHEET_FILES, "valid", limit=12)
+    for a, b in zip(one, two, strict=True):
+        assert a.split == "valid"
+        assert (a.onsets == b.onsets).all()
+        assert (a.beats == b.beats).all()
+        assert (np.diff(a.onsets) >= 0).all()
+        assert len(a.scored_beats()) > 2
+    assert {song.source for song in one} == {"wjazzd", "pop909", "pop909_steady"}
+
+
+@pytest.mark.slow
+def test_songs_without_seconds_are_refused():
+    with pytest.raises(ConfigError, match="no songs with times in seconds"):
+        read_timed_songs(LEADSHEET_FILES[1:], "valid")
+    with pytest.raises(ConfigError, match="unknown split 'tset'"):
+        read_timed_songs(LEADSHEET_FILES, "tset")
