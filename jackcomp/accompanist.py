@@ -32,6 +32,7 @@ from jackcomp.messages import (
     Report,
     ReportKind,
 )
+from jackcomp.pacing import Pacer
 from jackcomp.theory.chord import NO_CHORD, Chord
 from jackcomp.theory.key import Key
 from jackcomp.theory.vocabulary import CHORDS, chord_index
@@ -43,10 +44,12 @@ PLAN_BARS = 3
 """A plan reaches this far, so that two bars are always scheduled ahead."""
 
 CUTOFFS_AHEAD = 16
-"""Grid steps whose cut-offs the core already has."""
+"""Grid steps whose cut-offs the core already has; a bar of them with a pacer."""
 
 LISTEN_TICKS = 1920
 """How long it listens to the first note of a phrase before it comes in."""
+
+SUSTAIN = 64
 
 _PARTS = (Part.CHORDS, Part.BASS)
 
@@ -124,11 +127,15 @@ class Accompanist:
     lead_ticks : int
         Distance from a cut-off to the moment that it decides; may be set anew, for
         moments whose cut-offs are still to be asked for.
+    fastest_ns_per_quarter : int
+        The tempo at which the lead was counted.
     ai_weight : float
         0 listens to the ear alone, 1 to the brain alone; it may be set anew, and so
         may the arranger, between two reports.
     end_after_bars : int
         After so many bars without a note it ends; 0 never.
+    pacer : Pacer, optional
+        Steers the clock after the soloist; without it the tempo is not ours.
     mends : bool
         Whether a chord may change inside its grid step.
     explain : callable, optional
@@ -143,8 +150,10 @@ class Accompanist:
         meter: Meter,
         *,
         lead_ticks: int,
+        fastest_ns_per_quarter: int,
         ai_weight: float,
         end_after_bars: int,
+        pacer: Pacer | None = None,
         mends: bool = True,
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
@@ -153,12 +162,15 @@ class Accompanist:
         self.arranger = arranger
         self._meter = meter
         self.lead_ticks = lead_ticks
+        self._fastest_ns = fastest_ns_per_quarter
         self.ai_weight = ai_weight
         self._end_after_bars = end_after_bars
+        self.pacer = pacer
         self._mends = mends
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
+        self.tempos: list[tuple[int, int]] = []
         self.outlook: Outlook | None = None
         self.end_tick: int | None = None
         self._reset(0)
@@ -191,11 +203,16 @@ class Accompanist:
             case ReportKind.STARTED:
                 tick = report.tick or 0
                 self._reset(tick)
+                self.tempos = [(tick, report.generation)]
+                if self.pacer is not None:
+                    self.pacer.begin(tick, report.frame)
                 return self._ask_for_cutoffs(tick)
             case ReportKind.STOPPED:
                 self._reset(0)
+            case ReportKind.TEMPO:
+                self.tempos.append((report.tick or 0, report.generation))
             case ReportKind.MIDI if report.tick is not None:
-                self._listen(report, report.tick)
+                return self._listen(report, report.tick)
             case ReportKind.LOST if report.tick is not None:
                 self._held.clear()
                 self._ear.forget_held(report.tick)
@@ -207,7 +224,19 @@ class Accompanist:
                     return self._meet(moment)
         return []
 
-    def _listen(self, report: Report, tick: int) -> None:
+    def change_rate(self, frame: int, rate: int) -> list[Order]:
+        """From ``frame`` on, frames are counted at another rate; no tick changes."""
+        if self.pacer is not None:
+            self.pacer.change_rate(frame, rate)
+        return []
+
+    def _listen(self, report: Report, tick: int) -> list[Order]:
+        orders: list[Order] = []
+        if self.pacer is not None:
+            counted_in = self.pacer.is_counted_in
+            orders += self.pacer.hear(report, tick)
+            if not counted_in:
+                return orders
         if report.status == 0x90:
             self._ear.note_on(tick, report.key, report.value)
             self._held.add(report.key)
@@ -217,9 +246,12 @@ class Accompanist:
         elif report.status == 0x80:
             self._ear.note_off(tick, report.key)
             self._held.discard(report.key)
-        else:
+        elif report.key == SUSTAIN:
             self._ear.pedal(tick, report.value >= 64)
+        else:
+            return orders
         self._last_heard = tick
+        return orders
 
     def _settle(self, report: Report) -> None:
         """Note what a batch has become: only now is it sure what sounds."""
@@ -242,7 +274,8 @@ class Accompanist:
     def _ask_for_cutoffs(self, now: int) -> list[Order]:
         """Ask for the cut-offs of all moments up to `CUTOFFS_AHEAD` steps ahead."""
         orders: list[Order] = []
-        last = step_at(self._meter, now)[0] + CUTOFFS_AHEAD
+        ahead = CUTOFFS_AHEAD if self.pacer is None else len(self._meter.steps)
+        last = step_at(self._meter, now)[0] + ahead
         for step in range(self._next_step, last + 1):
             for moment in self._moments_of(step):
                 if moment.cutoff >= now:
@@ -260,10 +293,17 @@ class Accompanist:
             mends = range(start + EIGHTH_TICKS, middle + 1, EIGHTH_TICKS)
             points += [(Point.MEND, tick) for tick in mends]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
+        # With a pacer the lead in ticks goes with the tempo, so it is asked late.
+        lead = self._lead() if self.pacer is None else self.pacer.lead_ticks
         return [
-            Moment(point, step, start, end, tick, tick - self.lead_ticks)
-            for point, tick in points
+            Moment(point, step, start, end, tick, tick - lead) for point, tick in points
         ]
+
+    def _lead(self) -> int:
+        """Return the lead in ticks, longer where a clock from outside is fast."""
+        if not self.tempos or self.tempos[-1][1] >= self._fastest_ns:
+            return self.lead_ticks
+        return -(-self.lead_ticks * self._fastest_ns // self.tempos[-1][1])
 
     def _take_number(self) -> int:
         self._generation += 1
@@ -290,6 +330,8 @@ class Accompanist:
     def _may_enter(self, moment: Moment) -> bool:
         """Whether to come in: on a line, with bass and all, once a beat was heard."""
         if moment.point is not Point.LINE or self._first_heard is None:
+            return False
+        if self.pacer is not None and not self.pacer.is_settled:
             return False
         return moment.cutoff - self._first_heard >= LISTEN_TICKS
 

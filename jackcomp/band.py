@@ -35,8 +35,6 @@ class Band:
         Meter, tempo, and the sample rate of the server.
     soundfont : Path
         To begin with.
-    start, start_tick
-        What starts the clock, and where.
     """
 
     def __init__(
@@ -45,9 +43,6 @@ class Band:
         load: Callable[[], Settings],
         place: duo.Place,
         soundfont: Path,
-        *,
-        start: str,
-        start_tick: int,
     ) -> None:
         # Late: it fails on import where FluidSynth's library is missing.
         from jackcomp.engine.synth import Synth
@@ -56,11 +51,13 @@ class Band:
         self._place = place
         self._stack = ExitStack()
         synth = Synth(soundfont, place.rate)
+        start_tick = duo.start_tick(settings, place.meter)
         wanted = duo.engine_settings(
-            settings, place, start=start, start_tick=start_tick
+            settings, place, start=duo.start_mode(settings), start_tick=start_tick
         )
+        pacer = duo.build_pacer(settings, place, duo.told_live(settings), start_tick)
         self._accompanist = duo.build_accompanist(
-            settings, place, fastest_ns_per_quarter=place.ns_per_quarter
+            settings, place, fastest_ns_per_quarter=place.ns_per_quarter, pacer=pacer
         )
         self.engine = Engine(place.rate, wanted, synth.pointer)
         self._worker = Worker(
@@ -115,6 +112,8 @@ class Band:
         """
         if rate != self.engine.rate:
             self._sounds.change_rate(rate)
+            frame = self.engine.counters().last_frame
+            self._worker.change(lambda thinker: thinker.change_rate(frame, rate))
         place = duo.place_at(
             self._settings,
             self._place.meter,

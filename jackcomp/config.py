@@ -57,7 +57,9 @@ class Settings:
     click_velocities: ByMeter = ()
     reverb: float = 0.25
     end_after: int = 2
-    fixed_tempo: bool = True
+    follow_tempo: bool = False
+    tightness: float = 0.5
+    tap_pedal: str = "none"
     start: str = "count-in"
     count_in: int = 1
     pickup: float = 0.0

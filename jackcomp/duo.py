@@ -15,13 +15,22 @@ from jackcomp.brain.model import Brain
 from jackcomp.config import Settings, click_bar
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
+from jackcomp.ear.pulse import PulseTracker
+from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.ear.tables import EarTables, load_ear_tables
 from jackcomp.engine.link import EngineSettings
 from jackcomp.messages import Order, Part, ProgramChange
+from jackcomp.pacing import TAPS, Pacer, Steering, Told
+from jackcomp.timeline.clock import ONE_TICK, Anchor, bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
 
 DEFAULT_BPM = 120.0
 LEAD_PERIODS = 2
+TAPPED_BPM = 20.0
+"""The clock's tempo until four taps have set it: too slow to be ahead of them."""
+
+PEDALS = {"none": None, "sostenuto": 66, "soft": 67}
+"""The controllers that may tap."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,7 @@ def build_accompanist(
     *,
     fastest_ns_per_quarter: int,
     models: Models | None = None,
+    pacer: Pacer | None = None,
     mends: bool = True,
     explain: Callable[[Decision], None] | None = None,
 ) -> Accompanist:
@@ -88,11 +98,75 @@ def build_accompanist(
         Arranger(style, place.meter, settings.seed),
         place.meter,
         lead_ticks=place.lead_ticks(fastest_ns_per_quarter),
+        fastest_ns_per_quarter=fastest_ns_per_quarter,
         ai_weight=settings.ai_weight,
         end_after_bars=settings.end_after,
+        pacer=pacer,
         mends=mends,
         explain=explain,
     )
+
+
+def first_tempo(settings: Settings) -> int:
+    """Return the tempo that the clock starts with live, in nanoseconds a quarter."""
+    if settings.start == "taps":
+        return bpm_to_ns_per_quarter(TAPPED_BPM)
+    return bpm_to_ns_per_quarter(settings.bpm or DEFAULT_BPM)
+
+
+def start_mode(settings: Settings) -> str:
+    """Return what starts the clock live; who follows a clock starts with it."""
+    if settings.midi_clock == "follow":
+        return "midi-clock"
+    return "transport" if settings.transport == "follow" else settings.start
+
+
+def start_tick(settings: Settings, meter: Meter) -> int:
+    """Return where the clock starts live, in ticks; beat one is at 0."""
+    match start_mode(settings):
+        case "count-in":
+            # Almost a pulse early, so that the first click finds the ports connected.
+            return -settings.count_in * meter.bar_ticks - meter.pulse_ticks + 1
+        case "first-note":
+            return -round(settings.pickup * meter.beat_ticks)
+        case "taps":
+            return -TAPS * meter.pulse_ticks
+    return 0
+
+
+def build_pacer(
+    settings: Settings, place: Place, told: Told, start_tick: int
+) -> Pacer | None:
+    """Make who steers the clock after the soloist, or None if nobody does.
+
+    Where another program sets the time, nobody else does.
+    """
+    tap_pedal = PEDALS[settings.tap_pedal]
+    if start_mode(settings) in ("transport", "midi-clock"):
+        return None
+    if not (settings.follow_tempo or tap_pedal or told is Told.TAPS):
+        return None
+    return Pacer(
+        PulseTracker(load_pulse_tables()),
+        place.meter,
+        Anchor(0, start_tick * ONE_TICK, place.ns_per_quarter, place.rate),
+        Steering(
+            follows=settings.follow_tempo,
+            tightness=settings.tightness,
+            lead_frames=place.lead_frames,
+            told=told,
+            tap_pedal=tap_pedal,
+        ),
+    )
+
+
+def told_live(settings: Settings) -> Told:
+    """Return what a live player tells of the tempo before the first note."""
+    if settings.start == "taps":
+        return Told.TAPS
+    if settings.start == "first-note":
+        return Told.NOTHING if settings.bpm is None else Told.FIRST_BEAT
+    return Told.COUNT_IN
 
 
 def style_name(settings: Settings) -> str | Path:

@@ -20,8 +20,7 @@ from jackcomp.config import Settings
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.service import ServiceManager
 from jackcomp.station import Station
-from jackcomp.timeline.clock import bpm_to_ns_per_quarter
-from jackcomp.timeline.meter import Meter, parse_meter
+from jackcomp.timeline.meter import parse_meter
 
 LOOK_SECONDS = 0.05
 """How often the main thread records and redraws."""
@@ -62,18 +61,9 @@ def play(settings: Settings, load: Callable[[], Settings]) -> int:
         )
         closing = stack.enter_context(ExitStack())
         closing.callback(client.close)
-        ns = bpm_to_ns_per_quarter(settings.bpm or duo.DEFAULT_BPM)
+        ns = duo.first_tempo(settings)
         place = duo.place_at(settings, meter, ns, client.samplerate, client.blocksize)
-        start = _start_mode(settings)
-        band = Band(
-            settings,
-            load,
-            place,
-            soundfont,
-            start=start,
-            start_tick=_start_tick(settings, start, meter),
-        )
-        stack.enter_context(band)
+        band = stack.enter_context(Band(settings, load, place, soundfont))
         manager = ServiceManager(band.say)
         stack.callback(manager.close)
         station = Station(settings, band.engine, band.adapt, band.say)
@@ -102,23 +92,6 @@ def play(settings: Settings, load: Callable[[], Settings]) -> int:
             station.look()
         manager.stopping()
         return ending.code
-
-
-def _start_mode(settings: Settings) -> str:
-    """Return what starts the clock; who follows another's clock starts with it."""
-    if settings.midi_clock == "follow":
-        return "midi-clock"
-    return "transport" if settings.transport == "follow" else settings.start
-
-
-def _start_tick(settings: Settings, mode: str, meter: Meter) -> int:
-    """Return where the clock starts, in ticks; beat one is at 0."""
-    if mode == "count-in":
-        # Almost a pulse early, so that the first click finds the ports connected.
-        return -settings.count_in * meter.bar_ticks - meter.pulse_ticks + 1
-    if mode == "first-note":
-        return -round(settings.pickup * meter.beat_ticks)
-    return 0
 
 
 class _Ending:

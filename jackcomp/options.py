@@ -74,10 +74,8 @@ def _number(key: str, low: int, high: int, metavar: str, about: str) -> Option:
     return Option(key, number(low, high), metavar, about, _read_decimal, limits)
 
 
-def _switch(
-    key: str, declaration: str, about: str, convert: Convert[bool] = flag
-) -> Option:
-    return Option(key, convert, "", about, _read_switch, switch=declaration)
+def _switch(key: str, declaration: str, about: str) -> Option:
+    return Option(key, flag, "", about, _read_switch, switch=declaration)
 
 
 def count_pulses(meter: Meter) -> int:
@@ -156,12 +154,6 @@ def _patterns(value: object) -> tuple[str, ...]:
     return tuple(patterns)
 
 
-def _fixed(value: object) -> bool:
-    if flag(value):
-        return True
-    raise ValueError("true: the player's tempo is not followed yet")
-
-
 def _by_meter(value: object) -> ByMeter:
     """Accept a table such as ``{"4/4" = [52, 52, 62, 64]}``."""
     if not isinstance(value, dict):
@@ -227,9 +219,19 @@ MUSICAL = (
         "Bars without a note after which it ends on a held chord; 0: never.",
     ),
     _switch(
-        *("fixed_tempo", "--fixed-tempo"),
-        "Hold the tempo (always so for now: the player's is not followed).",
-        _fixed,
+        *("follow_tempo", "--follow-tempo/--fixed-tempo"),
+        "Follow the player's tempo, or hold it (default).",
+    ),
+    _number(
+        *("tightness", 0, 1, "SHARE"),
+        "With --follow-tempo, how soon a difference is made up for: 0 in two beats, "
+        "0.5 in one, 1 in half a beat.",
+    ),
+    Option(
+        "tap_pedal",
+        choice("none", "sostenuto", "soft"),
+        "PEDAL",
+        "Pedal that taps the tempo while it plays, a press a beat; default: none.",
     ),
 )
 """Options of the music, live and rendered."""
@@ -237,10 +239,10 @@ MUSICAL = (
 LIVE = (
     Option(
         "start",
-        choice("count-in", "first-note", "transport"),
+        choice("count-in", "first-note", "taps", "transport"),
         "HOW",
-        "What sets beat one: count-in (clicks, then it plays), first-note, or "
-        "transport (JACK's).",
+        "What sets beat one: count-in (clicks, then it plays), first-note, taps (four "
+        "beats on any key or pedal, then it begins), or transport (JACK's).",
     ),
     whole_option(
         *("count_in", 1, 8, "BARS"),

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import TextIO
@@ -22,6 +22,7 @@ from jackcomp.engine.link import Engine, send_all
 from jackcomp.engine.offline import OfflineHost, TimedMessage
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.messages import Order, Report, ReportKind, TempoChange
+from jackcomp.pacing import Told
 from jackcomp.solo import Solo, read_solo
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.key import format_key
@@ -58,11 +59,13 @@ class RenderJob:
 class Rendered:
     """What was played: the reports of `midi_out`, the chart, and how long it is.
 
-    ``thinking_ns`` says how long the accompanist thought at each cut-off.
+    ``timeline`` is the clock as it went; ``thinking_ns`` says how long the accompanist
+    thought at each cut-off.
     """
 
     played: list[Report]
     accompanist: Accompanist
+    timeline: Timeline
     frames: int
     thinking_ns: list[int]
 
@@ -98,7 +101,8 @@ def render(settings: Settings, job: RenderJob) -> None:
             write=write,
             explain=explain,
         )
-        _write_documents(settings, job, files, solo, meter, timeline, result)
+        solo = replace(solo, messages=_on_the_clock(solo, timeline, result.timeline))
+        _write_documents(settings, job, files, solo, meter, result)
 
 
 def perform(
@@ -116,9 +120,14 @@ def perform(
     tempos = [anchor.ns_per_quarter for anchor in timeline.anchors]
     rate = timeline.anchors[0].rate
     lead = duo.lead_frames(settings, rate, period)
-    place = duo.Place(meter, tempos[0], rate, lead)
+    told = bpm_to_ns_per_quarter(settings.bpm) if settings.bpm else tempos[0]
+    place = duo.Place(meter, told, rate, lead)
     accompanist = duo.build_accompanist(
-        settings, place, fastest_ns_per_quarter=min(tempos), explain=explain
+        settings,
+        place,
+        fastest_ns_per_quarter=min(tempos),
+        pacer=duo.build_pacer(settings, place, Told.FIRST_BEAT, timeline.starts[0]),
+        explain=explain,
     )
     return play(
         settings,
@@ -163,7 +172,9 @@ def play(
         engine = Engine(place.rate, start, pointer)
         stack.callback(engine.close)
         worker = _Worker(engine, accompanist)
-        worker.send([*duo.first_orders(settings), *_tempo_changes(timeline)])
+        worker.send(duo.first_orders(settings))
+        if accompanist.pacer is None:
+            worker.send(_tempo_changes(timeline))
         messages = [
             TimedMessage(timeline.tick_to_frame(tick), data)
             for tick, data in solo.messages
@@ -173,7 +184,13 @@ def play(
         frames, host.end = host.frame, None
         engine.ask_stop()
         next(host.run(worker.think))
-        return Rendered(worker.played, accompanist, frames, worker.thinking_ns)
+        clock = _clock(accompanist, timeline)
+        return Rendered(worker.played, accompanist, clock, frames, worker.thinking_ns)
+
+
+def _clock(accompanist: Accompanist, timeline: Timeline) -> Timeline:
+    """Return the clock as it goes: the soloist's own map, unless he is followed."""
+    return timeline if accompanist.pacer is None else accompanist.pacer.timeline
 
 
 class _Worker:
@@ -226,7 +243,11 @@ def _end_frame(
         return timeline.tick_to_frame(solo.end_tick)
     if accompanist.is_playing:
         return None
-    last = timeline.tick_to_frame(max(solo.end_tick, accompanist.end_tick or 0))
+    clock = _clock(accompanist, timeline)
+    last = max(
+        timeline.tick_to_frame(solo.end_tick),
+        clock.tick_to_frame(accompanist.end_tick or 0),
+    )
     return last + TAIL_SECONDS * timeline.anchors[0].rate
 
 
@@ -240,8 +261,11 @@ def _mix(audio: NDArray[np.float32], *, click: bool) -> NDArray[np.float32]:
 
 
 def _timeline(settings: Settings, solo: Solo, rate: int) -> Timeline:
-    """Lay the solo's own tempo map out from frame 0, or the tempo that was asked."""
-    if settings.bpm is not None:
+    """Lay the solo's own tempo map out from frame 0, or the tempo that was asked.
+
+    One who is followed plays in his own time, whatever tempo he has set.
+    """
+    if settings.bpm is not None and not settings.follow_tempo:
         steady = Anchor(0, 0, bpm_to_ns_per_quarter(settings.bpm), rate)
         return Timeline.from_anchor(steady)
     (_, first), *later = solo.tempos
@@ -300,10 +324,10 @@ def _write_documents(
     files: Mapping[Path, Path],
     solo: Solo,
     meter: Meter,
-    timeline: Timeline,
     result: Rendered,
 ) -> None:
     """Write the MIDI file, the chart and the picture."""
+    timeline = result.timeline
     changes = [
         change
         for change in result.accompanist.changes
@@ -333,6 +357,18 @@ def _write_documents(
                 seconds=timeline.seconds,
             ),
         )
+
+
+def _on_the_clock(
+    solo: Solo, timeline: Timeline, clock: Timeline
+) -> tuple[tuple[int, bytes], ...]:
+    """Return what the soloist played in ticks of the clock that followed him."""
+    if clock is timeline:
+        return solo.messages
+    return tuple(
+        (clock.frame_to_tick(timeline.tick_to_frame(tick)), data)
+        for tick, data in solo.messages
+    )
 
 
 def drawn_solo(messages: Sequence[tuple[int, bytes]]) -> list[plot.DrawnNote]:

@@ -24,7 +24,12 @@ from jackcomp.outputs import check_writable
 from jackcomp.performance import CHART_HEADER, chart_line, write_midi
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.key import format_key, harmonic_function, roman_numeral
-from jackcomp.timeline.clock import Anchor, Timeline, ns_per_quarter_to_bpm
+from jackcomp.timeline.clock import (
+    Anchor,
+    Timeline,
+    bpm_to_ns_per_quarter,
+    ns_per_quarter_to_bpm,
+)
 from jackcomp.timeline.meter import (
     TICKS_PER_QUARTER,
     bar_beat,
@@ -53,7 +58,9 @@ class Session:
         self._place = place
         self._engine = engine
         self._accompanist = accompanist
-        self._timeline = Timeline.from_anchor(
+        self._tempos = accompanist.tempos
+        self._seen_tempos = 0
+        self._clock = Timeline.from_anchor(
             Anchor(0, 0, place.ns_per_quarter, place.rate)
         )
         self._stack = ExitStack()
@@ -75,6 +82,27 @@ class Session:
 
     def _open(self, path: Path) -> TextIO:
         return self._stack.enter_context(path.open("w", encoding="utf-8"))
+
+    @property
+    def _timeline(self) -> Timeline:
+        """The clock as it has gone until now, whoever has set it."""
+        if self._accompanist.pacer is not None:
+            return self._accompanist.pacer.timeline
+        tempos = self._accompanist.tempos
+        if tempos is not self._tempos:  # it has started anew
+            self._tempos, self._seen_tempos = tempos, 1
+            _, ns = tempos[0]
+            self._clock = Timeline.from_anchor(Anchor(0, 0, ns, self._place.rate))
+        for tick, ns in tempos[self._seen_tempos :]:
+            self._seen_tempos += 1
+            self._clock = self._clock.with_tempo(tick, ns)
+        return self._clock
+
+    @property
+    def _ns_per_quarter(self) -> int:
+        if self._accompanist.pacer is not None:
+            return bpm_to_ns_per_quarter(self._accompanist.pacer.bpm)
+        return self._timeline.anchors[-1].ns_per_quarter
 
     def say(self, line: str) -> None:
         """Tell the player something, on stderr."""
@@ -156,7 +184,7 @@ class Session:
             "slack_ms": self._slack_ms(worker),
             "key": format_key(outlook.key) if outlook else None,
             "chord": format_harte(outlook.chord, outlook.key) if outlook else None,
-            "bpm": ns_per_quarter_to_bpm(self._place.ns_per_quarter),
+            "bpm": ns_per_quarter_to_bpm(self._ns_per_quarter),
         }
         return record | {
             name: value
@@ -169,7 +197,7 @@ class Session:
         if worker.slack_ticks is None:
             return None
         quarters = worker.slack_ticks / TICKS_PER_QUARTER
-        return round(quarters * self._place.ns_per_quarter / 1e6, 3)
+        return round(quarters * self._ns_per_quarter / 1e6, 3)
 
     def _snapshot(self, period: int) -> Snapshot:
         counters = self._engine.counters()
@@ -184,7 +212,7 @@ class Session:
             beat=beat,
             beats=meter.numerator,
             meter=str(meter),
-            bpm=ns_per_quarter_to_bpm(self._place.ns_per_quarter),
+            bpm=ns_per_quarter_to_bpm(self._ns_per_quarter),
             key=format_key(outlook.key) if outlook else "",
             key_probability=outlook.key_probability if outlook else 0.0,
             chord=format_harte(outlook.chord, outlook.key) if outlook else "N",

@@ -92,7 +92,7 @@ class Core:
         self._batches = 0
 
     def start(self, tick=0):
-        self._tell(tick, report(ReportKind.STARTED, tick))
+        self._tell(tick, report(ReportKind.STARTED, tick, NS_PER_QUARTER))
         return self
 
     def play(self, messages=(), until=0):
@@ -421,3 +421,17 @@ def test_what_comes_later_changes_no_order(models, played, other, tick):
     first = [one for one in orders_of(models, played) if one.tick <= tick]
     second = [one for one in orders_of(models, start + rest) if one.tick <= tick]
     assert first == second
+
+
+@pytest.mark.parametrize(("share", "lead"), [(2, LEAD), (1, LEAD), (0.5, 2 * LEAD)])
+def test_the_lead_lasts_as_long_at_the_tempo_of_a_clock_from_outside(
+    accompany, share, lead
+):
+    core = Core(accompany()).start()
+    # Beyond what was asked for at the start.
+    core.tell(report(ReportKind.TEMPO, 1, round(share * NS_PER_QUARTER)))
+    core.play(until=12 * BAR)
+    late = [given.order for given in core.given if given.tick > 2 * BAR]
+    ticks = {order.tick for order in late if isinstance(order, Cutoff)}
+    assert 16 * BAR - lead in ticks
+    assert core.accompanist.tempos[1:] == [(1, round(share * NS_PER_QUARTER))]

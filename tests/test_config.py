@@ -100,7 +100,7 @@ def test_a_wrong_flag_is_named_with_what_was_expected(flags, message):
         ("bmp = 90", r"unknown key 'bmp' in '.*config.toml': .* known one is 'bpm'"),
         ('bpm = "90"', r"bpm in '.*config.toml' is '90': expected a number"),
         ("click = 1", "click in .* is 1: expected true or false"),
-        ("fixed_tempo = false", "fixed_tempo in .* is False: expected true"),
+        ("tightness = 2", "tightness in .* is 2: expected a number from 0 to 1"),
         ("[click_keys]\n'3/4' = [1]", "expected a list of 3 numbers for 3/4"),
         ("[click_velocities]\n'4/4' = [1, 2, 3, 128]", "number from 0 to 127"),
         ("bpm 90", "cannot read configuration file '.*': expected TOML text"),

@@ -109,6 +109,21 @@ def test_a_seed_changes_how_it_is_played_but_not_what(solo_files, reference, tmp
     assert seeded == render(tmp_path, solo_files[0], seed="1")
 
 
+def test_a_followed_player_is_met_and_every_period_gives_the_same_bytes(
+    solo_files, tmp_path
+):
+    # He was told 106, and plays 100.
+    follow = {"follow_tempo": "true", "bpm": "106"}
+    renders = [render(tmp_path, solo_files[0], period, **follow) for period in PERIODS]
+    assert all(each == renders[0] for each in renders)
+    last_change = renders[0].chart.splitlines()[-1].split("\t")
+    bar, _, beat = last_change[0].partition(":")
+    beats = 4 * (int(bar) - 1) + float(beat) - 1
+    assert float(last_change[1]) == pytest.approx(beats * 60 / BPM, abs=0.15)
+    fixed = render(tmp_path, solo_files[0], 1024, bpm="106")
+    assert fixed.chart != renders[0].chart
+
+
 def test_without_an_ending_every_period_gives_the_same_bytes_too(solo_files, tmp_path):
     endless = [
         render(tmp_path, solo_files[0], period, end_after="0") for period in (64, 1024)

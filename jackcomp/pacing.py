@@ -1,0 +1,323 @@
+"""Steering the clock after the soloist, by tempo changes alone.
+
+The pacer keeps a mirror of the core's clock (`timeline.clock.Timeline`), and is the
+only one who changes its tempo. Whenever the tracker has heard something, it asks
+for a tempo that brings the clock level with the soloist within the next beats, and
+for his own tempo from there: the clock never jumps, no beat is left out or played
+twice, and while he rests the tempo holds. A change takes effect `FREEZE_SECONDS`
+after the note that caused it, so every beat is settled that long before it sounds,
+and a performance that is rendered is the one that is played.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from enum import Enum
+from itertools import pairwise
+
+from jackcomp.ear.pulse import Pulse, PulseTracker
+from jackcomp.messages import Report, TempoChange
+from jackcomp.timeline.clock import (
+    MAX_BPM,
+    MIN_BPM,
+    NS_PER_MINUTE,
+    ONE_TICK,
+    Anchor,
+    Timeline,
+    frame_to_tick_fp,
+    ns_per_quarter_to_bpm,
+)
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
+
+FREEZE_SECONDS = 0.1
+REACH = 0.25
+"""So much of a beat is made up for in one beat, at most."""
+
+SEARCH_REACH = 0.9
+"""The same while nobody plays along yet."""
+
+SURE = 0.3
+"""Confidence from which on the clock follows; below it holds its tempo."""
+
+SETTLED, SETTLED_ONSETS, SETTLED_BEATS = 0.5, 4, 3
+"""Confidence, onsets in a row, and beats since the first, before the band comes in."""
+
+LEAD_MARGIN = 1.3
+"""The lead still holds when the tempo has risen so much since it was counted."""
+
+TAPS, MOST_UNEVEN = 4, 1.5
+NOTE_ON, CONTROL, DOWN = 0x90, 0xB0, 64
+
+
+class Told(Enum):
+    """What the soloist has said of the tempo before his first note."""
+
+    NOTHING = "nothing"
+    TEMPO = "tempo"
+    FIRST_BEAT = "the tempo, and that the first note is on a beat"
+    COUNT_IN = "count-in"
+    TAPS = "his first four notes are a count-in"
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """How the clock is steered.
+
+    Attributes
+    ----------
+    follows : bool
+        Whether it follows the soloist; otherwise only what he taps.
+    tightness : float
+        0 follows in two beats, 0.5 in one, 1 in half a beat.
+    lead_frames : int
+        From a cut-off to the moment that it decides.
+    told : Told
+        What is known at the start.
+    tap_pedal : int or None
+        The controller whose presses are beats.
+    """
+
+    follows: bool
+    tightness: float
+    lead_frames: int
+    told: Told
+    tap_pedal: int | None = None
+
+
+class Pacer:
+    """Keeps one clock with one soloist.
+
+    Parameters
+    ----------
+    tracker : PulseTracker
+        Hears what he plays.
+    meter : Meter
+        Its felt pulse is what is followed.
+    first : Anchor
+        Rate, tempo and position of the clock before it starts.
+    steering : Steering
+        How closely, and what is known.
+
+    Attributes
+    ----------
+    timeline : Timeline
+        The clock, from its start to the last change that was asked for.
+    period : float
+        The soloist's tempo: seconds a pulse.
+    is_settled : bool
+        Whether the band may come in.
+    """
+
+    def __init__(
+        self, tracker: PulseTracker, meter: Meter, first: Anchor, steering: Steering
+    ) -> None:
+        self._tracker = tracker
+        self._meter = meter
+        self._pulse_ticks = meter.pulse_ticks
+        self._first = first
+        self._rate = first.rate
+        self._steering = steering
+        self.begin(first.tick_fp // ONE_TICK, first.frame)
+
+    @property
+    def bpm(self) -> float:
+        """The soloist's tempo, in quarters a minute."""
+        return ns_per_quarter_to_bpm(self._ns(self.period))
+
+    @property
+    def lead_ticks(self) -> int:
+        """Ticks that last the lead, at this tempo and at a somewhat faster one."""
+        per_second = TICKS_PER_QUARTER * 1e9 / self._ns(self.period)
+        frames = self._steering.lead_frames * LEAD_MARGIN
+        return int(frames * per_second / self._rate) + 1
+
+    @property
+    def is_counted_in(self) -> bool:
+        """Whether what comes now is music, and no longer a tap of the count-in."""
+        return self._steering.told is not Told.TAPS or len(self._taps) >= TAPS
+
+    def begin(self, tick: int, frame: int) -> None:
+        """Start the clock: ``tick`` is at ``frame``."""
+        ns = self._first.ns_per_quarter
+        start = Anchor(frame, tick * ONE_TICK, ns, self._rate)
+        self.timeline = Timeline.from_anchor(start)
+        self._start_frame = frame
+        self.period = ns * self._pulse_ticks / TICKS_PER_QUARTER / 1e9
+        self._taps: deque[float] = deque(maxlen=TAPS)
+        self._sure_onsets = 0
+        self._first_note: tuple[float, int] | None = None
+        told = self._steering.told
+        self.is_settled = told is not Told.NOTHING
+        beat_tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
+        beat = self._seconds(self.timeline.tick_to_frame(beat_tick))
+        if told is Told.NOTHING or told is Told.TAPS:
+            self._tracker.reset()
+        elif told is Told.TEMPO:
+            self._tracker.reset(self.period)
+        else:
+            self._tracker.reset(self.period, beat, counted=told is Told.COUNT_IN)
+
+    def change_rate(self, frame: int, rate: int) -> None:
+        """Count frames at another rate from ``frame`` on; seconds and ticks go on."""
+        now = self.timeline.frame_to_tick(frame)
+        old = self.timeline.anchor_at(now)
+        later = [
+            (start, anchor.ns_per_quarter)
+            for start, anchor in zip(
+                self.timeline.starts, self.timeline.anchors, strict=True
+            )
+            if start > now
+        ]
+        self._start_frame = frame - round(self._seconds(frame) * rate)
+        self._rate = rate
+        self._first = replace(self._first, rate=rate)
+        exact = frame_to_tick_fp(old, frame)
+        self.timeline = Timeline.from_anchor(
+            Anchor(frame, exact, old.ns_per_quarter, rate)
+        )
+        for start, ns_per_quarter in later:
+            self.timeline = self.timeline.with_tempo(start, ns_per_quarter)
+
+    def hear(self, report: Report, tick: int) -> list[TempoChange]:
+        """Hear the soloist, and say how the clock goes on.
+
+        Parameters
+        ----------
+        report : Report
+            A note, or a pedal: the one that taps, for instance.
+        tick : int
+            Where the core's clock was then.
+        """
+        self._keep_level(report.frame, tick)
+        seconds = self._seconds(report.frame)
+        is_note = report.status == NOTE_ON
+        if not self.is_counted_in:
+            is_tap = is_note or (report.status == CONTROL and report.value >= DOWN)
+        else:
+            is_tap = (
+                report.status == CONTROL
+                and report.key == self._steering.tap_pedal
+                and report.value >= DOWN
+            )
+        if is_tap:
+            return self._tap(report.frame)
+        if not is_note or not self.is_counted_in:
+            return []
+        if self._first_note is None:
+            self._first_note = seconds, tick
+        if not self._steering.follows:
+            return []
+        pulse = self._tracker.hear(seconds, report.key, report.value)
+        if pulse is None or pulse.confidence < SURE:
+            return []
+        if not self.is_settled and self._settles(pulse):
+            return self._join(report.frame, pulse)
+        return self._steer(report.frame, pulse)
+
+    def _tap(self, frame: int) -> list[TempoChange]:
+        """Take the soloist's tap for a beat; two in a row make a tempo."""
+        seconds = self._seconds(frame)
+        is_count_in = not self.is_counted_in
+        gaps = [b - a for a, b in pairwise([*self._taps, seconds])]
+        if gaps and max(gaps) > MOST_UNEVEN * min(gaps):
+            self._taps.clear()
+            gaps = gaps[-1:] if not is_count_in else []
+        self._taps.append(seconds)
+        if not gaps or (is_count_in and not self.is_counted_in):
+            return []
+        pulse = Pulse(seconds, sum(gaps) / len(gaps), 1.0)
+        self._tracker.reset(pulse.period, pulse.beat)
+        if is_count_in:
+            return self._place(frame, pulse, -self._pulse_ticks)
+        return self._steer(frame, pulse)
+
+    # ---- finding the tempo ----
+
+    def _settles(self, pulse: Pulse) -> bool:
+        """Tell whether the tempo is found, after some notes that agree on it."""
+        self._sure_onsets = self._sure_onsets + 1 if pulse.confidence >= SETTLED else 0
+        self.is_settled = (
+            self._sure_onsets >= SETTLED_ONSETS
+            and self._beats_since_first(pulse) >= SETTLED_BEATS
+        )
+        return self.is_settled
+
+    def _join(self, heard: int, pulse: Pulse) -> list[TempoChange]:
+        """Put the bar line where it is if the first note was where it should be."""
+        assert self._first_note is not None
+        beats = round(self._beats_since_first(pulse))
+        first = round(self._first_note[1] / self._pulse_ticks) * self._pulse_ticks
+        beat_tick = first + beats * self._pulse_ticks
+        tick, since = self._free(heard, pulse)
+        behind = beat_tick + since * self._pulse_ticks - tick
+        half = self._pulse_ticks / 2
+        if (behind + half) % self._meter.bar_ticks <= self._pulse_ticks:
+            return self._steer(heard, pulse)
+        return self._place(heard, pulse, beat_tick)
+
+    def _beats_since_first(self, pulse: Pulse) -> float:
+        if self._first_note is None:
+            return 0.0
+        return (pulse.beat - self._first_note[0]) / pulse.period
+
+    # ---- the clock ----
+
+    def _steer(self, heard: int, pulse: Pulse) -> list[TempoChange]:
+        """Make up for the difference within the next beats, then keep his tempo."""
+        self.period = pulse.period
+        tick, since = self._free(heard, pulse)
+        ahead = (since - tick / self._pulse_ticks + 0.5) % 1.0 - 0.5
+        beats = 2.0 ** (1 - 2 * self._steering.tightness)
+        reach = (REACH if self.is_settled else SEARCH_REACH) * beats
+        travel = beats + min(max(ahead, -reach), reach)
+        level = tick + round(travel * self._pulse_ticks)
+        return self._change(
+            (tick, pulse.period * beats / travel), (level, pulse.period)
+        )
+
+    def _place(self, heard: int, pulse: Pulse, beat_tick: int) -> list[TempoChange]:
+        """Wind the clock on so that the pulse's beat is, or was, at a tick.
+
+        Only while nobody plays: the bars in between pass in a few milliseconds.
+        """
+        self.period = pulse.period
+        tick, since = self._free(heard, pulse)
+        target = beat_tick + round(since * self._pulse_ticks)
+        target += max(0, -((target - tick - 1) // self._meter.bar_ticks)) * (
+            self._meter.bar_ticks
+        )
+        return self._change((tick, 0.0), (target, pulse.period))
+
+    def _free(self, heard: int, pulse: Pulse) -> tuple[int, float]:
+        """Return the first tick that may change, in beats since the pulse's too."""
+        free = heard + round(FREEZE_SECONDS * self._rate)
+        tick = self.timeline.frame_to_tick(free) + 1
+        seconds = self._seconds(self.timeline.tick_to_frame(tick))
+        return tick, (seconds - pulse.beat) / pulse.period
+
+    def _seconds(self, frame: int) -> float:
+        """Return seconds since the start: the same wherever the frames began."""
+        return (frame - self._start_frame) / self._rate
+
+    def _change(self, *tempi: tuple[int, float]) -> list[TempoChange]:
+        changes = [TempoChange(tick, self._ns(period)) for tick, period in tempi]
+        for change in changes:
+            self.timeline = self.timeline.with_tempo(change.tick, change.ns_per_quarter)
+        return changes
+
+    def _ns(self, period: float) -> int:
+        """Return nanoseconds a quarter, within what the clock can do."""
+        ns = round(period * 1e9 * TICKS_PER_QUARTER / self._pulse_ticks)
+        return min(max(ns, NS_PER_MINUTE // MAX_BPM), NS_PER_MINUTE // MIN_BPM)
+
+    def _keep_level(self, frame: int, tick: int) -> None:
+        """Set the mirror right where a change came late and the core began it later."""
+        if abs(self.timeline.frame_to_tick(frame) - tick) > 1:
+            now = self.timeline.anchor_at(tick)
+            anchor = Anchor(frame, tick * ONE_TICK, now.ns_per_quarter, self._rate)
+            old = list(zip(self.timeline.starts, self.timeline.anchors, strict=True))
+            past = [(start, each) for start, each in old if start < tick]
+            starts, anchors = zip(*past, (tick, anchor), strict=True)
+            self.timeline = Timeline(anchors, starts)
+            for start, each in old:
+                if start > tick:
+                    self.timeline = self.timeline.with_tempo(start, each.ns_per_quarter)

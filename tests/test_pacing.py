@@ -1,0 +1,224 @@
+"""The pacer, with reports by hand: a core that keeps its orders, to the frame."""
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from jackcomp.ear.pulse import PulseTracker
+from jackcomp.ear.pulse_tables import load_pulse_tables
+from jackcomp.messages import Report, ReportKind, TempoChange
+from jackcomp.pacing import FREEZE_SECONDS, REACH, TAPS, Pacer, Steering, Told
+from jackcomp.timeline.clock import ONE_TICK, Anchor
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, parse_meter
+
+RATE = 48_000
+FOUR = parse_meter("4/4")
+BEAT, BAR = FOUR.pulse_ticks, FOUR.bar_ticks
+HALF_SECOND = 500_000_000
+FREEZE = round(FREEZE_SECONDS * RATE)
+FAR = 20_000 * RATE
+ON, PEDAL, SOFT = 0x90, 0xB0, 67
+
+TUNE = [
+    *((0, 60), (1, 64), (1.5, 65), (2, 67), (3, 64)),
+    *((4, 62), (4.5, 64), (5, 65), (6, 67), (7, 60)),
+]
+
+
+@pytest.fixture(scope="module")
+def tables():
+    return load_pulse_tables()
+
+
+@pytest.fixture
+def pace(tables):
+    """Make a pacer whose clock has started at frame 0."""
+
+    def make(told=Told.COUNT_IN, follows=True, tick=0, ns=HALF_SECOND, **others):
+        steering = Steering(follows, others.pop("tightness", 0.5), 2160, told, **others)
+        first = Anchor(0, tick * ONE_TICK, ns, RATE)
+        pacer = Pacer(PulseTracker(tables), FOUR, first, steering)
+        pacer.begin(tick, 0)
+        return pacer
+
+    return make
+
+
+def play(pacer, seconds, key=60, status=ON, value=80):
+    """Let the core report a note, and check what is ordered."""
+    frame = round(seconds * RATE)
+    before = pacer.timeline
+    tick = before.frame_to_tick(frame)
+    report = Report(ReportKind.MIDI, tick, frame, 0, status, key, value, 0)
+    orders = pacer.hear(report, tick)
+    for order in orders:
+        assert isinstance(order, TempoChange)
+        assert before.tick_to_frame(order.tick) >= frame + FREEZE
+    return orders
+
+
+def play_tune(pacer, period_at, bars, start=0.0):
+    """Play the tune in a tempo that may change; return when each beat was."""
+    times, seconds = [], start
+    for beat in range(4 * bars):
+        times.append(seconds)
+        for at, key in TUNE:
+            if at // 1 == beat % 8:
+                play(pacer, seconds + (at % 1) * period_at(seconds), key)
+        seconds += period_at(seconds)
+    return times
+
+
+def beats_of(pacer, count, first=0):
+    """Return when the clock's beats are, in seconds."""
+    return [
+        pacer.timeline.tick_to_frame((first + n) * BEAT) / RATE for n in range(count)
+    ]
+
+
+def test_a_steady_player_is_met_on_every_beat(pace):
+    pacer = pace()
+    times = play_tune(pacer, lambda _: 0.5, bars=12)
+    apart = [abs(a - b) for a, b in zip(times, beats_of(pacer, 48), strict=True)]
+    assert max(apart) < 0.08
+    assert sum(apart) / len(apart) < 0.03
+
+
+def test_a_player_who_hurries_and_slows_is_followed(pace):
+    pacer = pace()
+    times = play_tune(pacer, lambda t: 0.5 * (1 + 0.1 * math.sin(t / 8)), bars=24)
+    followed = beats_of(pacer, 96)
+    assert all(abs(a - b) < 0.12 for a, b in zip(times, followed, strict=True))
+    steady = [abs(t - n / 2) for n, t in enumerate(times)]
+    assert max(steady) > 0.5, "a clock that stands still would not do"
+
+
+def test_the_clock_never_jumps_and_beats_keep_their_length(pace):
+    pacer = pace()
+    play_tune(pacer, lambda t: 0.5 if t < 10 else 0.42, bars=16)
+    lengths = [b - a for a, b in pairwise(beats_of(pacer, 60))]
+    slowest, fastest = 0.5 / (1 - REACH), 0.42 / (1 + REACH)
+    assert all(0.9 * fastest < length < 1.1 * slowest for length in lengths)
+    frames = [anchor.frame for anchor in pacer.timeline.anchors]
+    assert frames == sorted(frames)
+
+
+def test_a_tighter_clock_is_level_sooner(pace):
+    late = []
+    for tightness in (0.0, 1.0):
+        pacer = pace(tightness=tightness)
+        times = play_tune(pacer, lambda t: 0.5 if t < 8 else 0.48, bars=8)
+        beats = beats_of(pacer, 32)
+        late.append(sum(abs(a - b) for a, b in zip(times, beats, strict=True)))
+    assert late[1] < late[0]
+
+
+def test_a_rest_holds_the_tempo(pace):
+    pacer = pace()
+    play_tune(pacer, lambda _: 0.47, bars=8)
+    lengths = [b - a for a, b in pairwise(beats_of(pacer, 24, first=36))]
+    assert lengths == pytest.approx([lengths[0]] * 23, abs=2 / RATE)
+    assert lengths[0] == pytest.approx(0.47, rel=0.03)
+
+
+def test_a_fixed_clock_never_moves(pace):
+    pacer = pace(follows=False)
+    before = pacer.timeline
+    assert play_tune(pacer, lambda _: 0.44, bars=4)
+    assert pacer.timeline is before
+
+
+@pytest.mark.parametrize("period", [0.38, 0.5, 0.62])
+def test_four_taps_count_in(pace, period):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+    for number in range(TAPS):
+        assert not pacer.is_counted_in
+        orders = play(pacer, number * period, key=48)
+        assert bool(orders) == (number == TAPS - 1)
+    assert pacer.is_counted_in
+    beats = beats_of(pacer, 4)
+    wanted = [(TAPS + n) * period for n in range(4)]
+    assert beats == pytest.approx(wanted, abs=0.03)
+
+
+def test_a_tap_that_is_far_off_begins_the_count_anew(pace):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+    for seconds in (0, 0.5, 1.9, 2.4, 2.9):
+        assert play(pacer, seconds) == []
+    assert play(pacer, 3.4)
+    assert beats_of(pacer, 1) == pytest.approx([3.9], abs=0.03)
+
+
+def test_a_pedal_taps_a_new_tempo_while_it_plays(pace):
+    pacer = pace(follows=False, tap_pedal=SOFT)
+    assert play(pacer, 4.0, key=64, status=PEDAL, value=127) == []
+    for seconds in (5.0, 5.6, 6.2, 6.8):
+        play(pacer, seconds, key=SOFT, status=PEDAL, value=127)
+        assert play(pacer, seconds + 0.2, key=SOFT, status=PEDAL, value=0) == []
+    assert pacer.bpm == pytest.approx(100, rel=0.01)
+    beats = [t for t in beats_of(pacer, 24) if t > 9]
+    late = [(t - 6.8) / 0.6 - round((t - 6.8) / 0.6) for t in beats[:4]]
+    assert late == pytest.approx([0] * 4, abs=0.02)
+
+
+@pytest.mark.parametrize("bpm", [96, 132])
+def test_with_nothing_told_the_first_note_is_beat_one(pace, bpm):
+    pacer = pace(Told.NOTHING)
+    times = play_tune(pacer, lambda _: 60 / bpm, bars=12)
+    assert pacer.is_settled
+    at_the_end = pacer.timeline.frame_to_tick(round(times[-1] * RATE)) / BEAT
+    octave = round(math.log2(pacer.bpm / bpm))
+    wanted = (len(times) - 1) * 2**octave
+    assert abs((at_the_end - wanted + 2) % 4 - 2) < 0.3
+
+
+def test_with_nothing_told_the_band_waits_until_it_is_sure(pace):
+    pacer = pace(Told.NOTHING)
+    assert not pacer.is_settled
+    play(pacer, 0.0)
+    assert not pacer.is_settled
+    assert pace(Told.FIRST_BEAT).is_settled
+
+
+def test_a_change_that_came_late_is_put_right_from_the_next_report(pace):
+    pacer = pace()
+    play_tune(pacer, lambda _: 0.46, bars=2)
+    behind = pacer.timeline.frame_to_tick(10 * RATE) - 100
+    report = Report(ReportKind.MIDI, behind, 10 * RATE, 0, ON, 60, 80, 0)
+    pacer.hear(report, behind)
+    assert pacer.timeline.frame_to_tick(10 * RATE) == behind
+    assert pacer.timeline.tick_to_frame(0) == 0
+
+
+def test_it_does_not_matter_where_the_frames_begin(pace):
+    here, there = pace(), pace()
+    there.begin(0, FAR)
+    play_tune(here, lambda _: 0.48, bars=6)
+    play_tune(there, lambda _: 0.48, bars=6, start=FAR / RATE)
+    moved = [anchor.frame - FAR for anchor in there.timeline.anchors]
+    assert moved == [anchor.frame for anchor in here.timeline.anchors]
+    assert there.timeline.starts == here.timeline.starts
+
+
+def test_the_lead_in_ticks_goes_with_the_tempo(pace):
+    slow, fast = pace(ns=1_000_000_000), pace(ns=250_000_000)
+    assert fast.lead_ticks == pytest.approx(4 * slow.lead_ticks, abs=5)
+    seconds = slow.lead_ticks / TICKS_PER_QUARTER
+    assert seconds > 2160 / RATE
+
+
+def test_at_another_rate_every_beat_comes_when_it_would_have_come(pace):
+    pacer = pace()
+    play_tune(pacer, lambda _: 0.48, 4)
+    frame = round(7.7 * RATE)
+    play(pacer, 7.68)  # leaves a change of tempo that is still to come
+    ticks = range(pacer.timeline.frame_to_tick(frame) + 1, 20 * BEAT, 480)
+    due = [(pacer.timeline.tick_to_frame(tick) - frame) / RATE for tick in ticks]
+    pacer.change_rate(frame, 44_100)
+    now = [(pacer.timeline.tick_to_frame(tick) - frame) / 44_100 for tick in ticks]
+    assert now == pytest.approx(due, abs=2 / 44_100)
+    assert pacer.lead_ticks > 0
+    report = Report(ReportKind.MIDI, 16 * BEAT, frame + 1000, 0, ON, 60, 80, 0)
+    pacer.hear(report, pacer.timeline.frame_to_tick(frame + 1000))
+    assert pacer.period == pytest.approx(0.48, rel=0.05)
