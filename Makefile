@@ -8,7 +8,7 @@ CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_cor
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint format golden test-core test-core-asan test-core-tsan \
-	bench-rt bench evaluate train models clean
+	bench-rt bench-swap bench evaluate train models clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,9 @@ JSON ?= out/bench-rt.json
 bench-rt: setup  ## xruns and cycles beside an empty server and FluidSynth (SECONDS=, JSON=)
 	@scripts/install-packages fluidsynth
 	$(PYTHON) -m bench.realtime --seconds $(SECONDS) --json $(JSON)
+
+bench-swap: setup  ## xruns while SoundFonts change, beside the same load elsewhere
+	$(PYTHON) -m bench.swap
 
 bench: setup  ## speed of a render, start-up, memory, and coming back
 	$(PYTHON) -m bench.render

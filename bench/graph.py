@@ -99,6 +99,10 @@ class Process:
         self._process.kill()
         self._process.wait()
 
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     @property
     def has_ended(self) -> bool:
         """Whether it has ended by itself."""
