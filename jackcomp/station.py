@@ -98,7 +98,9 @@ class Station:
                 "another program is JACK's timebase master: the transport is not led; "
                 "end it there, or start with --transport follow"
             )
-        self._host.start()
+        nameless = self._host.start()
+        if nameless:
+            self._say(nameless)
         self._seen_changes = -1
 
     def look(self) -> None:

@@ -170,12 +170,23 @@ class JackHost:
         """Become timebase master, unless another client is; before `start`."""
         return int(lib.jack_host_lead(self._host)) == 0
 
-    def start(self) -> None:
-        """Activate the client: the cycle runs from here on."""
+    def start(self) -> str:
+        """Activate the client: the cycle runs from here on.
+
+        Returns
+        -------
+        str
+            What the server did not take, in one line; empty if it took all.
+        """
         self._client.activate()
         self._is_active = True
-        for subject, key, value, kind in self._metadata():
-            self._client.set_property(subject, key, value, kind)
+        try:
+            for subject, key, value, kind in self._metadata():
+                self._client.set_property(subject, key, value, kind)
+        except ValueError as error:
+            # PipeWire without a session manager keeps no metadata.
+            return f"ports show without readable names: {error}"
+        return ""
 
     def _metadata(self) -> Iterator[tuple[int, str, str, str]]:
         """Say what each port is: its number, key, value and kind of value."""
@@ -241,7 +252,8 @@ class JackHost:
         self.release()
         if self._is_active and not self.is_gone:
             for subject, key, _, _ in self._metadata():
-                with suppress(jack.JackError):  # somebody else has removed it
+                # Somebody else has removed it, or it was never taken.
+                with suppress(jack.JackError, ValueError):
                     self._client.remove_property(subject, key)
             self._client.deactivate()
         self.leave()
