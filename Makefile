@@ -1,7 +1,7 @@
 # jackcomp: `make run` hears it, `make test` checks it; both install what they need.
 
 APT_PACKAGES = gcc jackd2 libc6-dev libfluidsynth-dev libjack-jackd2-dev make \
-	python3-dev python3-venv timgm6mb-soundfont util-linux
+	pipewire pipewire-jack python3-dev python3-venv timgm6mb-soundfont util-linux
 VENV = .venv
 PYTHON = $(VENV)/bin/python
 CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_core.py

@@ -69,6 +69,7 @@ class Session:
         self._next_stats = 0.0
         self._said_worker_error = False
         self._causes = XrunCauses()
+        self._period = 0
         if settings.stats is not None:
             check_writable(settings.stats)  # before anything is made
         self._take = _new_take(settings.record) if settings.record else None
@@ -111,6 +112,7 @@ class Session:
     def look(self, period: int, worker: Worker, *, is_loading: bool) -> None:
         """Record and show what has happened since the last look."""
         self._record()
+        self._period = period
         counters = self._engine.counters()
         self._causes.see(counters.xruns, counters.own_misses, is_loading=is_loading)
         if self._stats is not None and time.monotonic() >= self._next_stats:
@@ -169,6 +171,7 @@ class Session:
         record: dict[str, object] = {
             "time": round(time.monotonic(), 3),
             "frame": counters.last_frame,
+            "period": self._period,
             "cycle_us": {
                 "p50": cycle_percentile_us(histogram, 50),
                 "p99": cycle_percentile_us(histogram, 99),
