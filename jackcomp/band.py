@@ -125,7 +125,7 @@ class Band:
 
     def look(self, period: int) -> None:
         """Record, show and tell what has happened since the last look."""
-        self._session.look(period, self._worker, is_loading=self._sounds.is_busy)
+        self._session.look(period, self._worker, is_loading=self._sounds.has_worked())
         for line in self._sounds.news():
             self.say(line)
 

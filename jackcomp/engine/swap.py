@@ -18,7 +18,7 @@ from jackcomp.errors import EngineError
 NICENESS = 10
 """Who loads a SoundFont makes room for who thinks."""
 
-END_SECONDS = 0.2
+END_SECONDS = 0.05
 """How long the end waits for a SoundFont that is being loaded."""
 
 
@@ -61,7 +61,8 @@ class SoundFontSwap:
         self._offered: LoadedSynth | None = None
         self._seen_swaps = engine.counters().swaps
         self._wanted: Path | None = None
-        self._is_loading = False
+        self._is_working = False
+        self._has_worked = False
         self._ending = False
         self._news: deque[str] = deque()
         # Held whenever the thread touches the engine, so that nothing does after
@@ -80,7 +81,12 @@ class SoundFontSwap:
     @property
     def is_busy(self) -> bool:
         """Whether a SoundFont is loaded, waits, or rings out beside the new one."""
-        return self._is_loading or len(self._synths) > 1
+        return self._is_working or len(self._synths) > 1
+
+    def has_worked(self) -> bool:
+        """Tell whether something was loaded or freed since the last call."""
+        worked, self._has_worked = self._has_worked, self._is_working
+        return worked
 
     def ask(self, soundfont: Path) -> None:
         """Play with another SoundFont once it is loaded; the latest one counts."""
@@ -132,6 +138,7 @@ class SoundFontSwap:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._ending:
             self._engine.wait_swap()
+            self._has_worked = self._is_working = True
             with self._lock:
                 if self._ending:
                     return
@@ -139,6 +146,7 @@ class SoundFontSwap:
                 wanted = self._take_wish()
             if wanted is not None:
                 self._change(wanted)
+            self._is_working = False
 
     def _see_receipts(self) -> None:
         """See what the core has taken and given back; with the lock held."""
@@ -159,7 +167,6 @@ class SoundFontSwap:
         wanted, self._wanted = self._wanted, None
         if wanted is None:
             return None
-        self._is_loading = True
         withdrawn = self._engine.offer_synth(None)
         if withdrawn is not None:
             self._offered = None
@@ -175,7 +182,6 @@ class SoundFontSwap:
             self._news.append(f"the SoundFont stays {self.soundfont}: {error}")
         else:
             self._offer(spare, rate)
-        self._is_loading = False
 
     def _offer(self, spare: LoadedSynth, rate: int) -> None:
         with self._lock:

@@ -91,6 +91,18 @@ def test_another_soundfont_plays_and_the_first_one_is_freed_when_it_is_silent(
     assert len(stage.peaks) * PERIOD > 10 * RATE  # it was released at that frame
 
 
+def test_it_tells_once_that_it_has_loaded(stage, other):
+    stage.swap.has_worked()
+    assert not stage.swap.has_worked()
+    stage.ask(other)
+    give_up = time.monotonic() + PATIENCE
+    while stage.swap._is_working:
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+    assert stage.swap.has_worked()
+    assert not stage.swap.has_worked()
+
+
 def test_a_broken_soundfont_leaves_the_one_that_plays(stage, soundfont, tmp_path):
     broken = tmp_path / "broken.sf2"
     broken.write_bytes(soundfont.read_bytes()[:-100])
@@ -104,7 +116,7 @@ def test_a_broken_soundfont_leaves_the_one_that_plays(stage, soundfont, tmp_path
     assert "\n" not in line
     assert stage.engine.counters().swaps == 0
     assert stage.swap.soundfont == soundfont
-    assert not stage.swap.is_busy
+    stage.news_after(lambda: not stage.swap.is_busy)
 
 
 class Loader:
