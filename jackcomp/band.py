@@ -94,8 +94,8 @@ class Band:
         self._stack.close()
 
     def _close_engine(self) -> None:
-        """Free the engine, unless a worker that hangs may come back to it."""
-        if not self._worker.is_alive():
+        """Free the engine, unless a thread that hangs may come back to it."""
+        if not self._worker.is_alive() and not self._sounds.is_alive:
             self.engine.close()
 
     def say(self, line: str) -> None:

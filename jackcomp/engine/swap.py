@@ -65,8 +65,8 @@ class SoundFontSwap:
         self._has_worked = False
         self._ending = False
         self._news: deque[str] = deque()
-        # Held whenever the thread touches the engine, so that nothing does after
-        # `end`, not even a load that has taken longer.
+        # Held whenever the thread touches the engine or decides who frees a synth, so
+        # that it does neither after `end`, not even after a load that took longer.
         self._lock = threading.Lock()
         self._thread = threading.Thread(
             target=self._run, name="jackcomp-soundfont", daemon=True
@@ -120,6 +120,11 @@ class SoundFontSwap:
         """Take what has happened since the last call, a line each."""
         return [self._news.popleft() for _ in range(len(self._news))]
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread may still use the engine: do not free it."""
+        return self._thread.is_alive()
+
     def end(self) -> None:
         """End the thread; what it still loads it frees itself."""
         with self._lock:
@@ -150,14 +155,18 @@ class SoundFontSwap:
 
     def _see_receipts(self) -> None:
         """See what the core has taken and given back; with the lock held."""
-        departed = self._engine.departed_synth()
+        departed = self._take(self._engine.departed_synth())
         if self._engine.counters().swaps > self._seen_swaps:
             assert self._offered is not None
             self._seen_swaps += 1
             self._playing, self._offered = self._offered, None
             self._news.append(f"new notes sound with SoundFont {self.soundfont}")
         if departed is not None:
-            self._synths.pop(departed).close()
+            departed.close()
+
+    def _take(self, address: int | None) -> LoadedSynth | None:
+        """Take a synth out of those that `close` would free."""
+        return None if address is None else self._synths.pop(address)
 
     def _take_wish(self) -> Path | None:
         """Take what was asked last; what was offered before and waits is withdrawn.
@@ -167,10 +176,10 @@ class SoundFontSwap:
         wanted, self._wanted = self._wanted, None
         if wanted is None:
             return None
-        withdrawn = self._engine.offer_synth(None)
+        withdrawn = self._take(self._engine.offer_synth(None))
         if withdrawn is not None:
             self._offered = None
-            self._synths.pop(withdrawn).close()
+            withdrawn.close()
         self._see_receipts()  # it may have been taken a moment ago
         return wanted
 

@@ -61,8 +61,9 @@ class Stage:
 
     def close(self) -> None:
         self.swap.end()
-        self.engine.close()
         self.swap.close()
+        if not self.swap.is_alive:
+            self.engine.close()
 
 
 @pytest.fixture
@@ -180,8 +181,11 @@ def test_the_end_does_not_wait_for_a_long_load(soundfont, other):
     before = time.monotonic()
     stage.close()
     assert time.monotonic() - before < PATIENCE / 2
+    assert stage.swap.is_alive
     loader.may_go_on.release()
     stage.swap._thread.join(PATIENCE)
+    assert not stage.swap.is_alive
+    stage.engine.close()
     assert loader.closed == [other]  # by the thread itself, which touches no engine
 
 
