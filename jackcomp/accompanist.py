@@ -171,6 +171,7 @@ class Accompanist:
         self._generation = 0
         self.changes: list[ChordChange] = []
         self.tempos: list[tuple[int, int]] = []
+        self._taken = 0
         self.outlook: Outlook | None = None
         self.end_tick: int | None = None
         self._reset(0)
@@ -194,6 +195,17 @@ class Accompanist:
     def is_playing(self) -> bool:
         """Whether chords sound or are planned: false while it waits for a phrase."""
         return self._now is not None
+
+    def take_changes(self) -> list[ChordChange]:
+        """Return the changes since the last call, and forget all but the last.
+
+        Another thread may call it: whoever plays for hours keeps nothing here.
+        """
+        count = len(self.changes)
+        fresh = self.changes[self._taken : count]
+        del self.changes[: max(count - 1, 0)]
+        self._taken = min(count, 1)
+        return fresh
 
     # ---- what the core reports ----
 
@@ -256,6 +268,8 @@ class Accompanist:
     def _settle(self, report: Report) -> None:
         """Note what a batch has become: only now is it sure what sounds."""
         sent = self._sent.pop(report.generation, None)
+        # Receipts come in order: what is older was lost.
+        self._sent = {n: s for n, s in self._sent.items() if n > report.generation}
         if sent is None:
             return
         chosen = sounds = sent.plan[0]
@@ -273,6 +287,12 @@ class Accompanist:
 
     def _ask_for_cutoffs(self, now: int) -> list[Order]:
         """Ask for the cut-offs of all moments up to `CUTOFFS_AHEAD` steps ahead."""
+        # What should have come a bar ago was lost.
+        self._moments = {
+            number: moment
+            for number, moment in self._moments.items()
+            if moment.cutoff >= now - self._meter.bar_ticks
+        }
         orders: list[Order] = []
         ahead = CUTOFFS_AHEAD if self.pacer is None else len(self._meter.steps)
         last = step_at(self._meter, now)[0] + ahead

@@ -5,7 +5,7 @@ label, key, separated by tabs. The MIDI file counts 1920 ticks to a quarter; tic
 is beat one of the first bar.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,48 +51,68 @@ def chart_text(changes: Iterable[ChordChange], meter: Meter, timeline: Timeline)
     return "\n".join((CHART_HEADER, *lines)) + "\n"
 
 
-def played_notes(reports: Sequence[Report]) -> list[PlayedNote]:
-    """Pair the note-ons and note-offs of the parts; the click is left out.
+Struck = tuple[int, int, int, int, int]
+"""A message of a part: its tick, the part, and its three bytes."""
 
-    A note without an end, if the recording was cut short, ends with the last tick.
+
+def filed(reports: Iterable[Report]) -> Iterator[Struck]:
+    """Give what is written down of what was played, with a tick for each.
+
+    The click is left out; what came while the clock stood is at the last tick.
     """
-    open_notes: dict[tuple[int, int], Report] = {}
-    notes: list[PlayedNote] = []
     last = 0
     for report in reports:
         if report.part not in _FILED_PARTS:
             continue
         tick = last if report.tick is None else max(report.tick, 0)
         last = max(last, tick)
-        slot = (report.part, report.key)
-        on = (
-            open_notes.pop(slot, None) if report.status & 0xF0 in (0x80, 0x90) else None
-        )
+        yield tick, report.part, report.status, report.key, report.value
+
+
+def played_notes(reports: Iterable[Report]) -> list[PlayedNote]:
+    """Pair the note-ons and note-offs of the parts; the click is left out.
+
+    A note without an end, if the recording was cut short, ends with the last tick.
+    """
+    return pair_notes(filed(reports))
+
+
+def pair_notes(messages: Iterable[Struck]) -> list[PlayedNote]:
+    """Pair note-ons and note-offs; what has no end ends with the last message."""
+    open_notes: dict[tuple[int, int], Struck] = {}
+    notes: list[PlayedNote] = []
+    last = 0
+    for message in messages:
+        tick, part, status, key, _ = message
+        last = max(last, tick)
+        on = open_notes.pop((part, key), None) if status & 0xE0 == 0x80 else None
         if on is not None:
             notes.append(_note(on, tick))
-        if report.status & 0xF0 == 0x90:
-            open_notes[slot] = report
+        if status & 0xF0 == 0x90:
+            open_notes[part, key] = message
     notes += (_note(on, last) for on in open_notes.values())
     return sorted(notes, key=lambda note: (note.start, note.part, note.note))
 
 
-def _note(on: Report, end: int) -> PlayedNote:
-    start = max(on.tick or 0, 0)
-    return PlayedNote(Part(on.part), on.key, on.value, start, max(end, start))
+def _note(on: Struck, end: int) -> PlayedNote:
+    start, part, _, key, velocity = on
+    return PlayedNote(Part(part), key, velocity, start, max(end, start))
 
 
 def write_midi(
     path: Path,
-    reports: Sequence[Report],
-    changes: Iterable[ChordChange],
+    notes: Sequence[PlayedNote],
+    markers: Iterable[tuple[int, str]],
     meter: Meter,
     timeline: Timeline,
     programs: Iterable[tuple[Part, int]],
 ) -> None:
-    """Write the accompaniment alone: a track for each part that played."""
+    """Write the accompaniment alone: a track for each part that played.
+
+    ``markers`` are the chords, by tick, as `chord_markers` gives them.
+    """
     midi = mido.MidiFile(type=1, ticks_per_beat=TICKS_PER_QUARTER)
-    midi.tracks.append(_conductor(changes, meter, timeline))
-    notes = played_notes(reports)
+    midi.tracks.append(_conductor(markers, meter, timeline))
     sounds = dict(programs)
     for part in _FILED_PARTS:
         own = [note for note in notes if note.part is part]
@@ -101,27 +121,45 @@ def write_midi(
     midi.save(path)
 
 
+def chord_markers(changes: Iterable[ChordChange]) -> list[tuple[int, str]]:
+    """Return tick and label of each change."""
+    return [(change.tick, format_harte(change.chord, change.key)) for change in changes]
+
+
+def meter_and_tempos(
+    meter: Meter, timeline: Timeline
+) -> Iterator[tuple[int, mido.MetaMessage]]:
+    """Give what a MIDI file says of meter and tempo, by tick."""
+    yield (
+        0,
+        mido.MetaMessage(
+            "time_signature", numerator=meter.numerator, denominator=meter.denominator
+        ),
+    )
+    for start, anchor in zip(timeline.starts, timeline.anchors, strict=True):
+        microseconds = round(anchor.ns_per_quarter / 1000)
+        yield max(start, 0), mido.MetaMessage("set_tempo", tempo=microseconds)
+
+
+def channel_of(part: Part) -> int:
+    """Return the MIDI channel of a part, from 0."""
+    return 9 if part is Part.DRUMS else int(part)
+
+
 def _conductor(
-    changes: Iterable[ChordChange], meter: Meter, timeline: Timeline
+    markers: Iterable[tuple[int, str]], meter: Meter, timeline: Timeline
 ) -> mido.MidiTrack:
     """Tempo, meter, and the chords as markers."""
-    time_signature = mido.MetaMessage(
-        "time_signature", numerator=meter.numerator, denominator=meter.denominator
-    )
-    events = [(0, 0, time_signature)]
-    for start, anchor in zip(timeline.starts, timeline.anchors, strict=True):
-        tempo = mido.MetaMessage("set_tempo", tempo=round(anchor.ns_per_quarter / 1000))
-        events.append((max(start, 0), 1, tempo))
-    for change in changes:
-        label = format_harte(change.chord, change.key)
-        events.append((change.tick, 2, mido.MetaMessage("marker", text=label)))
+    events = [(tick, 1, meta) for tick, meta in meter_and_tempos(meter, timeline)]
+    for tick, label in markers:
+        events.append((tick, 2, mido.MetaMessage("marker", text=label)))
     return _in_order("jackcomp", events)
 
 
 def _track(
     part: Part, notes: Sequence[PlayedNote], program: int | None
 ) -> mido.MidiTrack:
-    channel = 9 if part is Part.DRUMS else int(part)
+    channel = channel_of(part)
     events = []
     if program is not None:
         change = mido.Message("program_change", channel=channel, program=program)

@@ -333,11 +333,11 @@ def _write_documents(
         for change in result.accompanist.changes
         if timeline.tick_to_frame(change.tick) < result.frames
     ]
+    notes = performance.played_notes(result.played)
     if job.midi is not None:
         sounds = duo.programs(load_style(duo.style_name(settings)))
-        performance.write_midi(
-            files[job.midi], result.played, changes, meter, timeline, sounds
-        )
+        markers = performance.chord_markers(changes)
+        performance.write_midi(files[job.midi], notes, markers, meter, timeline, sounds)
     if job.chart is not None:
         text = performance.chart_text(changes, meter, timeline)
         files[job.chart].write_text(text, encoding="utf-8")
@@ -349,8 +349,7 @@ def _write_documents(
                 meter=meter,
                 solo=drawn_solo(solo.messages),
                 accompaniment=[
-                    plot.DrawnNote(note.start, note.end, note.note)
-                    for note in performance.played_notes(result.played)
+                    plot.DrawnNote(note.start, note.end, note.note) for note in notes
                 ],
                 chords=[(c.tick, format_harte(c.chord, c.key)) for c in changes],
                 keys=[(c.tick, format_key(c.key)) for c in changes],

@@ -1,8 +1,4 @@
-"""What the main thread keeps of a live session, and what it shows.
-
-Recordings go into a new folder ``take-001``, ``take-002`` ... under ``--record``:
-``chart.txt``, written line by line as the chords sound, and ``accompaniment.mid``.
-"""
+"""What the main thread keeps of a live session, and what it shows."""
 
 import json
 import sys
@@ -18,10 +14,8 @@ from jackcomp.arranger.pattern import load_style
 from jackcomp.config import Settings
 from jackcomp.control.terminal import Ahead, Snapshot, TerminalView, choose_mode
 from jackcomp.engine.link import Engine, cycle_percentile_us
-from jackcomp.errors import ConfigError
-from jackcomp.messages import Report
 from jackcomp.outputs import check_writable
-from jackcomp.performance import CHART_HEADER, chart_line, write_midi
+from jackcomp.recording import Take
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.key import format_key, harmonic_function, roman_numeral
 from jackcomp.timeline.clock import (
@@ -64,18 +58,13 @@ class Session:
             Anchor(0, 0, place.ns_per_quarter, place.rate)
         )
         self._stack = ExitStack()
-        self._played: list[Report] = []
-        self._seen_changes = 0
         self._next_stats = 0.0
         self._said_worker_error = False
         self._causes = XrunCauses()
         self._period = 0
         if settings.stats is not None:
             check_writable(settings.stats)  # before anything is made
-        self._take = _new_take(settings.record) if settings.record else None
-        self._chart = self._open(self._take / "chart.txt") if self._take else None
-        if self._chart is not None:
-            print(CHART_HEADER, file=self._chart, flush=True)
+        self._take = self._new_take(settings.record) if settings.record else None
         self._stats = self._open(settings.stats) if settings.stats else None
         mode = choose_mode(settings.view, sys.stdout)
         self._view = TerminalView(sys.stdout, mode)
@@ -105,6 +94,11 @@ class Session:
             return bpm_to_ns_per_quarter(self._accompanist.pacer.bpm)
         return self._timeline.anchors[-1].ns_per_quarter
 
+    def _new_take(self, folder: Path) -> Take:
+        programs = duo.programs(load_style(duo.style_name(self._settings)))
+        take = Take(folder, self._place.meter, lambda: self._timeline, programs)
+        return self._stack.enter_context(take)
+
     def say(self, line: str) -> None:
         """Tell the player something, on stderr."""
         sys.stderr.write(line + "\n")
@@ -128,14 +122,9 @@ class Session:
 
     def _record(self) -> None:
         played = self._engine.played()
-        changes = self._accompanist.changes[self._seen_changes :]
-        self._seen_changes += len(changes)
-        if self._take is None:
-            return
-        self._played += played
-        for change in changes:
-            line = chart_line(change, self._place.meter, self._timeline)
-            print(line, file=self._chart, flush=True)
+        changes = self._accompanist.take_changes()
+        if self._take is not None:
+            self._take.add(played, changes)
 
     def state(self, worker: Worker) -> dict[str, object]:
         """Return what `--stats` would say now, and where in the song we are."""
@@ -151,18 +140,8 @@ class Session:
         """Write what is left, when the core has fallen silent."""
         with self._stack:
             self._record()
-            if self._take is None:
-                return
-            style = load_style(duo.style_name(self._settings))
-            write_midi(
-                self._take / "accompaniment.mid",
-                self._played,
-                self._accompanist.changes,
-                self._place.meter,
-                self._timeline,
-                duo.programs(style),
-            )
-            self.say(f"recorded in {self._take}")
+        if self._take is not None:
+            self.say(f"recorded in {self._take.folder}")
 
     def _stats_record(self, worker: Worker) -> dict[str, object]:
         counters = self._engine.counters()
@@ -246,19 +225,3 @@ def _function(outlook: Outlook) -> str:
         return ""
     numeral = roman_numeral(outlook.chord, outlook.key)
     return f"{numeral} {harmonic_function(outlook.chord, outlook.key)}"
-
-
-def _new_take(folder: Path) -> Path:
-    """Make the next free ``take-NNN`` in a folder."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number in range(1, 1000):
-            take = folder / f"take-{number:03d}"
-            if not take.exists():
-                take.mkdir()
-                return take
-    except OSError as error:
-        raise ConfigError(
-            f"cannot record in '{folder}': {error.strerror}: choose another folder"
-        ) from error
-    raise ConfigError(f"cannot record in '{folder}': 999 takes are there: empty it")

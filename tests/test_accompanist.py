@@ -1,6 +1,7 @@
 """The accompanist, with reports fed by hand: no core, no threads, no clock."""
 
 import heapq
+import random
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -293,6 +294,41 @@ def test_the_chart_tells_what_sounds(accompany):
     core = Core(accompany()).start().play(notes(MELODY), 8 * BAR)
     assert len(core.accompanist.changes) > 4
     assert is_told(core, 8 * BAR)
+
+
+def test_changes_that_were_taken_are_forgotten_but_for_the_last(accompany):
+    whole = Core(accompany()).start().play(notes(MELODY), 8 * BAR)
+    core = Core(accompany()).start()
+    taken = []
+    for bar in range(1, 9):
+        now = range((bar - 1) * BAR, bar * BAR)
+        core.play([note for note in notes(MELODY) if note[0] in now], now.stop)
+        taken += core.accompanist.take_changes()
+        assert len(core.accompanist.changes) <= 1
+    assert taken == whole.accompanist.changes
+    assert core.accompanist.take_changes() == []
+
+
+class LossyCore(Core):
+    """Loses a third of the cut-offs, as when the ring is full."""
+
+    dice = random.Random(1)
+
+    def _tell(self, tick, told):
+        if told.kind is not ReportKind.CUTOFF or self.dice.random() > 1 / 3:
+            super()._tell(tick, told)
+
+
+def test_what_is_never_answered_is_not_waited_for_for_ever(accompany):
+    core = LossyCore(accompany()).start()
+    waiting = []
+    for bar in range(1, 41):
+        now = range((bar - 1) * BAR, bar * BAR)
+        core.play([(tick, ON, 60 + bar % 12, 90) for tick in now[::1920]], now.stop)
+        accompanist = core.accompanist
+        waiting.append(len(accompanist._moments) + len(accompanist._sent))
+    assert core.accompanist.outlook.tick > 38 * BAR
+    assert max(waiting[20:]) <= max(waiting[:20])
 
 
 @settings(max_examples=20)

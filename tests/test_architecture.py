@@ -44,6 +44,7 @@ MAY_IMPORT = {
     "outputs": {"errors"},
     "plot": {"errors", "timeline"},
     "performance": BASE | {"accompanist"},
+    "recording": BASE | {"accompanist", "performance"},
     "doctor": {"errors", "engine", "brain", "ear"},
     # The application: a duo is built, then it plays live or renders.
     "duo": BASE | ROOMS | {"accompanist", "pacing", "engine", "config"},
@@ -54,7 +55,7 @@ MAY_IMPORT = {
     "worker": {"accompanist", "engine"} | COMMON,
     "session": BASE
     | {"accompanist", "arranger", "engine", "control", "config"}
-    | {"outputs", "performance", "duo", "worker", "xruns"},
+    | {"outputs", "recording", "duo", "worker", "xruns"},
     "station": {"engine", "config", "errors"},
     "band": BASE | {"engine", "config", "duo", "worker", "session", "changes", "state"},
     "live": BASE | {"engine", "config", "duo", "band", "station", "service"},

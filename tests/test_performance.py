@@ -8,6 +8,7 @@ from jackcomp.performance import (
     PlayedNote,
     chart_line,
     chart_text,
+    chord_markers,
     played_notes,
     write_midi,
 )
@@ -123,7 +124,8 @@ def midi(tmp_path):
     )
     timeline = STEADY.with_tempo(3840, 400_000_000)
     sounds = [(Part.CHORDS, 4), (Part.BASS, 32)]
-    write_midi(path, reports, CHANGES, FOUR, timeline, sounds)
+    notes, markers = played_notes(reports), chord_markers(CHANGES)
+    write_midi(path, notes, markers, FOUR, timeline, sounds)
     return mido.MidiFile(path)
 
 

@@ -191,7 +191,7 @@ struct engine {
     int64_t next_clock;           /* tick of the next MIDI clock that we send */
     int64_t song_tick;            /* where it says start or continue, on a sixteenth */
     midi_clock clock_in;          /* the MIDI clock that we follow */
-    int64_t told_ns;              /* the tempo that the worker knows */
+    int64_t told_ns, told_tick;   /* the tempo that the worker knows, and since when */
     uint32_t masterless;          /* cycles since a timebase master last spoke */
     bool transport_rolled;        /* it did in the cycle before, when we lead */
     bool waits;                   /* the transport that we lead was stopped */

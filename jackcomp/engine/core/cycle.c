@@ -193,6 +193,7 @@ void clock_start(engine *e, int64_t frame, const clock_anchor *from)
     e->rolling = true;
     e->told_ns = from->ns_per_quarter;
     int64_t now = frame_to_tick(&e->anchor, frame - 1) + 1;
+    e->told_tick = now;
     e->next_click = round_up(now, e->settings.pulse_ticks);
     e->next_clock = round_up(now, CLOCK_TICKS);
     e->song_tick = now > 0 ? round_up(now, TICKS_PER_QUARTER / 4) : 0;

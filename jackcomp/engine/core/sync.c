@@ -13,14 +13,18 @@
 #define MASTER_CYCLES 4 /* a master says where a new place is some cycles late */
 #define SIXTEENTH_TICKS (TICKS_PER_QUARTER / 4)
 
+/* A tempo that differs by a tenth of a percent is told, once a quarter; one that
+   differs by a percent, at once. */
 static void tell_tempo(engine *e, int64_t frame)
 {
-    int64_t ns = e->anchor.ns_per_quarter;
-    if (llabs(ns - e->told_ns) * 1000 <= ns)
-        return; /* less than a tenth of a percent */
+    int64_t ns = e->anchor.ns_per_quarter, off = llabs(ns - e->told_ns);
+    int64_t tick = frame_to_tick(&e->anchor, frame);
+    bool soon = off * 1000 > ns && tick - e->told_tick >= TICKS_PER_QUARTER;
+    if (!soon && off * 100 <= ns)
+        return;
     e->told_ns = ns;
-    engine_report(e, HEARD_TEMPO, frame_to_tick(&e->anchor, frame), frame,
-                  (uint32_t)ns, (uint8_t[4]){0});
+    e->told_tick = tick;
+    engine_report(e, HEARD_TEMPO, tick, frame, (uint32_t)ns, (uint8_t[4]){0});
 }
 
 /* Be where the others are; differences up to `steady` are left alone. */
