@@ -8,7 +8,7 @@ CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_cor
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint format golden test-core test-core-asan test-core-tsan \
-	bench-rt bench-swap bench evaluate train models clean
+	bench-rt bench-swap bench soak evaluate train models clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -60,6 +60,9 @@ bench-rt: setup  ## xruns and cycles beside an empty server and FluidSynth (SECO
 
 bench-swap: setup  ## xruns while SoundFonts change, beside the same load elsewhere
 	$(PYTHON) -m bench.swap
+
+soak: setup  ## an hour of music offline, ten minutes live: memory and drift (SECONDS=)
+	$(PYTHON) -m bench.soak $(if $(filter file,$(origin SECONDS)),,--seconds $(SECONDS))
 
 bench: setup  ## speed of a render, start-up, memory, and coming back
 	$(PYTHON) -m bench.render

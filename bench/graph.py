@@ -56,6 +56,13 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
+def status_mb(pid: int, field: str) -> float:
+    """Return a field of a process's status that counts memory, in 10^6 bytes."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    (kib,) = re.findall(rf"^{field}:\s*(\d+) kB", status, re.MULTILINE)
+    return int(kib) * 1024 / 1e6
+
+
 class Process:
     """A process with its output in a file, ended with the context."""
 
@@ -143,10 +150,12 @@ class Process:
         """Return what of it is shared memory: every client maps the server's ports."""
         return self._status_mb("RssShmem")
 
+    def allocated_mb(self) -> float:
+        """Return what of it is its own: neither shared nor mapped from files."""
+        return self._status_mb("RssAnon")
+
     def _status_mb(self, field: str) -> float:
-        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
-        (kib,) = re.findall(rf"^{field}:\s*(\d+) kB", status, re.MULTILINE)
-        return int(kib) * 1024 / 1e6
+        return status_mb(self._process.pid, field)
 
 
 class Server(Process):
@@ -261,12 +270,16 @@ class Client(Process):
 
 def build_soloist(folder: Path) -> Path:
     """Compile ``player.c`` and return the program."""
-    source = Path(__file__).with_name("player.c")
-    program = folder / "player"
-    command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O2"]
+    return compile_c("player.c", folder / "player")
+
+
+def compile_c(source: str, target: Path, *flags: str) -> Path:
+    """Compile a C file of the benchmarks against JACK; return what was made."""
+    command = ["cc", "-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-O2", *flags]
+    path = Path(__file__).with_name(source)
     try:
         subprocess.run(
-            [*command, str(source), "-o", str(program), "-ljack"],
+            [*command, str(path), "-o", str(target), "-ljack"],
             check=True,
             capture_output=True,
             text=True,
@@ -275,8 +288,8 @@ def build_soloist(folder: Path) -> Path:
         raise BenchError("no C compiler: install gcc") from error
     except subprocess.CalledProcessError as error:
         first = error.stderr.strip().splitlines()[0]
-        raise BenchError(f"cannot compile the soloist: {first}") from error
-    return program
+        raise BenchError(f"cannot compile {source}: {first}") from error
+    return target
 
 
 def python(*arguments: str) -> list[str]:

@@ -172,7 +172,7 @@ class Bench:
             soloist.play()
             run = self._count(name, server, soloist, process)
         takes = list(folder.glob("take-*"))
-        return replace(run, gap_ms=_longest_gap_ms(*takes)) if takes else run
+        return replace(run, gap_ms=longest_gap_ms(*takes)) if takes else run
 
     def _start(
         self, stack: ExitStack, name: str, server: Server, soloist: Soloist
@@ -244,7 +244,7 @@ def _counters(client: Client) -> dict[str, Any]:
     }
 
 
-def _longest_gap_ms(take: Path) -> float:
+def longest_gap_ms(take: Path) -> float:
     """Return the longest time from one note of the accompaniment to the next."""
     midi = mido.MidiFile(take / "accompaniment.mid")
     onsets = sorted(

@@ -25,7 +25,7 @@ class TimedMessage:
 
 
 class OfflineHost:
-    """Runs an engine from frame 0 in cycles of ``period`` frames.
+    """Runs an engine in cycles of ``period`` frames.
 
     Parameters
     ----------
@@ -37,6 +37,8 @@ class OfflineHost:
         Frames in a cycle.
     audio : bool
         Render sound; otherwise only events happen, which is much faster.
+    frame : int
+        Where it begins.
 
     Attributes
     ----------
@@ -52,6 +54,7 @@ class OfflineHost:
         *,
         period: int,
         audio: bool,
+        frame: int = 0,
     ) -> None:
         self._engine = engine
         self._messages = messages
@@ -59,6 +62,7 @@ class OfflineHost:
         self._period = period
         self.end: int | None = None
         self._io = ffi.new("cycle_io *")
+        self._io.frame = frame
         self._midi_in = ffi.new("midi_message[]", max(len(messages), 1))
         self._midi_out = ffi.new("midi_message[]", MIDI_OUT_ROOM)
         self._io.midi_in = self._midi_in
