@@ -23,6 +23,13 @@ from tqdm import tqdm
 
 from export import pulse_rivals
 from export.measuring import corpus_parser, positive, report_on
+from export.pulse_players import (
+    RATE,
+    draw_duet,
+    make_pacer,
+    measure_players,
+    report_note,
+)
 from export.pulse_rivals import Start
 from export.pulse_scores import Beat, PulseScores, pool_scores, score_beats
 from export.pulse_songs import (
@@ -35,24 +42,19 @@ from export.pulse_songs import (
 from export.songs import LEADSHEET_FILES
 from jackcomp.config import Settings
 from jackcomp.ear.beat_filter import PulseTables
-from jackcomp.ear.pulse import PulseTracker
 from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.errors import ConfigError
-from jackcomp.messages import Report, ReportKind
-from jackcomp.pacing import FREEZE_SECONDS, Pacer, Steering, Told
+from jackcomp.pacing import FREEZE_SECONDS, Told
 from jackcomp.timeline.clock import Anchor, Timeline
-from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
+from jackcomp.timeline.meter import TICKS_PER_QUARTER
 
-RATE = 48_000
 TIGHTNESS = Settings().tightness
 PRIOR_SHARE = 0.10
 COUNT_IN_SHARE = 0.02
 COUNT_IN_SECONDS = 0.020
 COUNT_IN_BEATS = 8
 DEFAULT_PERIOD = 0.5
-BARLESS = Meter(1, 4)
-"""Bar lines are not asked for: every beat is one."""
-
+PLAYERS = 40
 SYSTEM = ("count_in", "prior", "no_prior")
 ROWS = (*SYSTEM, "fixed", "mean_interval", "comb", "random_phase")
 COLUMNS = (
@@ -104,26 +106,18 @@ def follow(
     clock = Anchor(round(origin * RATE), 0, round(period * 1e9), RATE)
     told = Told.NOTHING if start.period is None else Told.TEMPO
     told = told if start.beat is None else Told.COUNT_IN
-    steering = Steering(True, tightness, 0, told)
-    pacer = Pacer(PulseTracker(tables), BARLESS, clock, steering)
+    pacer = make_pacer(tables, clock, told, tightness)
     periods, thinking_ns = [(-math.inf, period)], []
     for onset in song.played():
-        frame = round(onset.seconds * RATE)
-        tick = pacer.timeline.frame_to_tick(frame)
-        report = _note(frame, tick, onset.note, onset.velocity)
+        report = report_note(pacer.timeline, *onset)
         begun = time.perf_counter_ns()
-        pacer.hear(report, tick)
+        pacer.hear(report, report.tick or 0)
         thinking_ns.append(time.perf_counter_ns() - begun)
         periods.append((onset.seconds + FREEZE_SECONDS, pacer.period))
     end = pacer.timeline.frame_to_tick(round((song.onsets[-1] + 2) * RATE))
     return Followed(
         _beats_of(pacer.timeline, end // TICKS_PER_QUARTER, periods), thinking_ns
     )
-
-
-def _note(frame: int, tick: int, note: int, velocity: int) -> Report:
-    """Write a note as the core reports it."""
-    return Report(ReportKind.MIDI, tick, frame, 0, 0x90, note, velocity, 0)
 
 
 def _beats_of(
@@ -203,6 +197,7 @@ def evaluate(
     source: str | None = None,
     limit: int | None = None,
     jobs: int = 1,
+    plots: Path | None = None,
 ) -> dict[str, Any]:
     """Measure all rows on songs; gives the report.
 
@@ -217,11 +212,18 @@ def evaluate(
         raise ConfigError(f"song {short[0]} has fewer than three beats: leave it out")
     measured = list(tqdm(_measure(songs, jobs), total=len(songs), unit="song"))
     thinking_ms = [ns / 1e6 for song in measured for ns in song.thinking_ns]
+    listeners = [song for song in songs if song.source != REPEATED][:PLAYERS]
+    players, duet = measure_players(listeners, _tables(), TIGHTNESS)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        title = "200 bars with a player who listens"
+        draw_duet(duet, plots / "listening.png", title)
     p50, p99, most = np.percentile(thinking_ms, (50, 99, 100))
     return {
         "rows": {row: _by_source(measured, row) for row in ROWS},
         "decision_ms": {"p50": float(p50), "p99": float(p99), "max": float(most)},
         "songs": len(songs),
+        "players": players,
         "settings": {
             "files": [path.name for path in files],
             "split": split,
@@ -281,11 +283,22 @@ def print_report(report: Mapping[str, Any]) -> None:
         for name, row in rows.items():
             print(f"  {name:<12}", *_cells(row[source]))
         print()
+    for name, values in _flat(report["players"]):
+        print(f"{name}: {values}")
     times = report["decision_ms"]
     print(f"{report['songs']} songs, split {report['settings']['split']}")
     print(
         "ms a note:", ", ".join(f"{name} {value:.2f}" for name, value in times.items())
     )
+
+
+def _flat(players: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Write what players who listen met with, a line each."""
+    rows = {"listening": players["listening"]}
+    rows |= {f"after {n} beats": row for n, row in players["re_entry"].items()}
+    for name, row in rows.items():
+        shown = (f"{v:.3f}" if isinstance(v, float) else str(v) for v in row.values())
+        yield name, ", ".join(f"{k} {v}" for k, v in zip(row, shown, strict=True))
 
 
 def _cells(values: Mapping[str, float | None]) -> Iterator[str]:
@@ -313,6 +326,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             options.source,
             options.limit,
             options.jobs,
+            options.plots,
         ),
         print_report,
         options.json,

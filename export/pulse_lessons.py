@@ -108,7 +108,7 @@ def listen(song: TimedSong, rng: np.random.Generator) -> Onsets:
             kept.append(onset.seconds)
             rows.append((1.0, *traits.take(onset.note, onset.velocity)))
     seconds = np.array(kept)
-    position = _positions(song.beats, seconds)
+    position = positions_in_beats(song.beats, seconds)
     after, before = (
         _times(song.beats, position + n) for n in (TEMPO_BEATS, -TEMPO_BEATS)
     )
@@ -164,7 +164,7 @@ def lay_batch(
     )
 
 
-def _positions(
+def positions_in_beats(
     beats: NDArray[np.float64], seconds: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return where onsets fall, in beats; outside, the nearest tempo goes on."""
@@ -179,7 +179,7 @@ def _positions(
 def _times(
     beats: NDArray[np.float64], positions: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return when positions in beats are; the inverse of `_positions`."""
+    """Return when positions in beats are; the inverse of `positions_in_beats`."""
     first, last = _end_periods(beats)
     end = len(beats) - 1
     seconds = np.interp(positions, np.arange(len(beats)), beats)

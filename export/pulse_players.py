@@ -1,0 +1,195 @@
+"""Players who listen to the band, while the band listens to them.
+
+A recorded solo does not mind what is played with it; a player does. He has a tempo
+of his own, hears at every beat how far the band is away, makes up for a share of it
+before the next beat, and is not quite exact. Two things must then hold: both
+together must not drift away from his tempo, and after a rest he must find the band
+where he expects it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export.pulse_lessons import positions_in_beats
+from export.pulse_scores import PHASE_SHARE
+from export.pulse_songs import TimedSong
+from jackcomp.ear.beat_filter import PulseTables
+from jackcomp.ear.pulse import PulseTracker
+from jackcomp.messages import Report, ReportKind
+from jackcomp.pacing import Pacer, Steering, Told
+from jackcomp.timeline.clock import Anchor, Timeline
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
+
+RATE = 48_000
+BARLESS = Meter(1, 4)
+"""Bar lines are not asked for: every beat is one."""
+
+ADAPTS = 0.3
+BEAT_NOISE_SECONDS = 0.010
+NOTE_NOISE_SECONDS = 0.008
+LONG_BEATS = 800
+RESTS = (4, 8, 16)
+BEFORE_REST, AFTER_REST = 32, 12
+LATER = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Duet:
+    """When the player's beats were, and those of the band; seconds."""
+
+    player: NDArray[np.float64]
+    band: NDArray[np.float64]
+
+    @property
+    def in_phase(self) -> NDArray[np.bool_]:
+        """Whether both are together, for each beat."""
+        period = np.diff(self.player, append=2 * self.player[-1] - self.player[-2])
+        return np.asarray(np.abs(self.band - self.player) <= PHASE_SHARE * period)
+
+
+def make_pacer(
+    tables: PulseTables, clock: Anchor, told: Told, tightness: float
+) -> Pacer:
+    """Make the pacer that is measured; its clock has started with ``clock``."""
+    steering = Steering(True, tightness, 0, told)
+    return Pacer(PulseTracker(tables), BARLESS, clock, steering)
+
+
+def report_note(timeline: Timeline, seconds: float, note: int, velocity: int) -> Report:
+    """Write a note as the core reports it."""
+    frame = round(seconds * RATE)
+    tick = timeline.frame_to_tick(frame)
+    return Report(ReportKind.MIDI, tick, frame, 0, 0x90, note, velocity, 0)
+
+
+def play_duet(
+    song: TimedSong,
+    beats: int,
+    rng: np.random.Generator,
+    tables: PulseTables,
+    tightness: float,
+    rest: range = range(0),
+) -> Duet:
+    """Let a player play a melody over and over, and the band follow.
+
+    Parameters
+    ----------
+    song : TimedSong
+        Its notes, where they are in the beats; its mean tempo is the player's.
+    beats : int
+        How many he plays; a count-in in his tempo is before the first.
+    rng : numpy.random.Generator
+        For what he does not do exactly.
+    tables : PulseTables
+        Of the tracker.
+    tightness : float
+        As a player sets it.
+    rest : range
+        Beats in which he does not play, and listens.
+    """
+    loop = _Loop(song)
+    period = loop.period
+    clock = Anchor(0, 0, round(period * 1e9), RATE)
+    pacer = make_pacer(tables, clock, Told.COUNT_IN, tightness)
+    player, band = [0.0], []
+    for beat in range(beats):
+        now = player[-1]
+        tick = beat * TICKS_PER_QUARTER
+        band.append(pacer.timeline.tick_to_frame(tick) / RATE)
+        noise = rng.normal(0, BEAT_NOISE_SECONDS)
+        player.append(now + period - ADAPTS * (now - band[-1]) + noise)
+        if beat in rest:
+            continue
+        for place, note, velocity in loop.notes_of(beat):
+            seconds = now + place * (player[-1] - now)
+            seconds += rng.normal(0, NOTE_NOISE_SECONDS)
+            report = report_note(pacer.timeline, seconds, note, velocity)
+            pacer.hear(report, report.tick or 0)
+    return Duet(np.array(player[:-1]), np.array(band))
+
+
+class _Loop:
+    """A song's melody by beats, from its first beat to its last and again."""
+
+    def __init__(self, song: TimedSong) -> None:
+        places = positions_in_beats(song.beats, song.onsets)
+        first, last = int(np.ceil(places[0])), int(places[-1])
+        self.period = float(np.mean(np.diff(song.beats[first:last])))
+        self._beats: list[list[tuple[float, int, int]]] = [
+            [] for _ in range(last - first)
+        ]
+        for place, note, velocity in zip(
+            places, song.notes, song.velocities, strict=True
+        ):
+            beat = int(place) - first
+            if 0 <= beat < len(self._beats):
+                self._beats[beat].append((place % 1, note, velocity))
+
+    def notes_of(self, beat: int) -> list[tuple[float, int, int]]:
+        return self._beats[beat % len(self._beats)]
+
+
+def measure_players(
+    songs: Sequence[TimedSong], tables: PulseTables, tightness: float
+) -> tuple[dict[str, object], Duet]:
+    """Measure a long duet, and re-entries after rests; gives the long one too."""
+    long = play_duet(songs[0], LONG_BEATS, np.random.default_rng(0), tables, tightness)
+    tempo = 60 / np.diff(long.player)
+    own = 60 / _Loop(songs[0]).period
+    spiral = {
+        "song": songs[0].id,
+        "bars": LONG_BEATS // 4,
+        "own_bpm": own,
+        "bpm_first_100": float(tempo[:100].mean()),
+        "bpm_last_100": float(tempo[-100:].mean()),
+        "largest_deviation": float(
+            np.abs(np.convolve(tempo, np.full(16, 1 / 16), "valid") / own - 1).max()
+        ),
+        "in_phase": float(long.in_phase.mean()),
+        "asynchrony_ms": float(1000 * (long.player - long.band).std()),
+    }
+    entries = {}
+    for beats in RESTS:
+        rest = range(BEFORE_REST, BEFORE_REST + beats)
+        duets = [
+            play_duet(
+                *(song, rest.stop + AFTER_REST, np.random.default_rng(number)),
+                *(tables, tightness, rest),
+            ).in_phase
+            for number, song in enumerate(songs)
+        ]
+        entries[str(beats)] = {
+            "first_beat": float(np.mean([duet[rest.stop] for duet in duets])),
+            "eight_later": float(np.mean([duet[rest.stop + LATER] for duet in duets])),
+        }
+    return {"listening": spiral, "re_entry": entries}, long
+
+
+def draw_duet(duet: Duet, path: Path, title: str) -> None:
+    """Draw the tempo of both, and how far they are apart."""
+    # Late: only a picture needs it.
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, (above, below) = pyplot.subplots(2, 1, figsize=(9, 5), sharex=True)
+    bars = np.arange(len(duet.player)) / 4
+    for name, times, colour in (
+        ("player", duet.player, "C1"),
+        ("jackcomp", duet.band, "C0"),
+    ):
+        above.plot(bars[1:], 60 / np.diff(times), colour, linewidth=0.7, label=name)
+    above.set_ylabel("beats a minute")
+    above.legend(loc="upper right")
+    above.set_title(title)
+    below.plot(bars, 1000 * (duet.band - duet.player), "C0", linewidth=0.7)
+    below.set_ylabel("band after player, ms")
+    below.set_xlabel("bars")
+    figure.tight_layout()
+    figure.savefig(path, dpi=120)
+    pyplot.close(figure)
