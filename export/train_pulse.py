@@ -46,7 +46,9 @@ class Settings:
     """Everything that decides the result; copied to the card."""
 
     hidden: int = 64
-    steps: int = 1000
+    steps: int = 700
+    fall_steps: int = 1000
+    cool_down_steps: int = 160
     warm_up_steps: int = 20
     batch_songs: int = 12
     batch_onsets: int = 96
@@ -196,7 +198,8 @@ def train(settings: Settings, sources: Sequence[Sequence[TimedSong]]) -> PulseFi
     begun, smooth = time.monotonic(), math.nan
     for step in range(settings.steps):
         warm = min(1.0, (step + 1) / settings.warm_up_steps)
-        fall = 0.505 + 0.495 * math.cos(math.pi * step / settings.steps)
+        fall = 0.505 + 0.495 * math.cos(math.pi * step / settings.fall_steps)
+        fall *= min(1.0, (settings.steps - step) / settings.cool_down_steps)
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * warm * fall
         batch = lay_batch(sources, rng, settings.batch_songs, settings.batch_onsets)

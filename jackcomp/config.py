@@ -53,6 +53,7 @@ class Settings:
     solo_program: int = 0
     solo_gain: float = 1.0
     click: bool = False
+    click_pattern: str = "beats"
     click_keys: ByMeter = ()
     click_velocities: ByMeter = ()
     reverb: float = 0.25

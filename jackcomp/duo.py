@@ -12,7 +12,7 @@ from jackcomp.accompanist import Accompanist
 from jackcomp.arranger.arrange import Arranger
 from jackcomp.arranger.pattern import Style, load_style
 from jackcomp.brain.model import Brain
-from jackcomp.config import Settings, click_bar
+from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
 from jackcomp.ear.pulse import PulseTracker
@@ -20,6 +20,7 @@ from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.ear.tables import EarTables, load_ear_tables
 from jackcomp.engine.link import EngineSettings
 from jackcomp.messages import Order, Part, ProgramChange
+from jackcomp.metronome import make_metronome
 from jackcomp.pacing import TAPS, Pacer, Steering, Told
 from jackcomp.timeline.clock import ONE_TICK, Anchor, bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
@@ -190,12 +191,13 @@ def engine_settings(
     settings: Settings, place: Place, *, start: str, start_tick: int
 ) -> EngineSettings:
     """Return what the core needs to know of the settings."""
+    metronome = make_metronome(settings, place.meter)
     return EngineSettings(
         ns_per_quarter=place.ns_per_quarter,
         bar_ticks=place.meter.bar_ticks,
-        pulse_ticks=place.meter.pulse_ticks,
+        pulse_ticks=metronome.ticks,
         beat_ticks=place.meter.beat_ticks,
-        click=click_bar(settings, place.meter),
+        click=metronome.clicks,
         start_tick=start_tick,
         start=start,
         solo_sounds=settings.solo,

@@ -213,6 +213,15 @@ MUSICAL = (
         *("click", "--click/--no-click"),
         "Click all the time, or in the count-in alone (default).",
     ),
+    Option(
+        "click_pattern",
+        choice(
+            *("beats", "eighths", "triplets", "backbeat", "bars", "clave", "silent")
+        ),
+        "PATTERN",
+        "What clicks, in the count-in too: beats, eighths, triplets, backbeat, bars, "
+        "clave, or silent (nothing at all).",
+    ),
     _number("reverb", 0, 1, "SHARE", "Reverb; 0 is dry."),
     whole_option(
         *("end_after", 0, 64, "BARS"),

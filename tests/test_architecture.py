@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "recording": BASE | {"accompanist", "performance"},
     "doctor": {"errors", "engine", "brain", "ear"},
     # The application: a duo is built, then it plays live or renders.
-    "duo": BASE | ROOMS | {"accompanist", "pacing", "engine", "config"},
+    "metronome": {"config", "errors", "options", "timeline"},
+    "duo": BASE | ROOMS | {"accompanist", "pacing", "metronome", "engine", "config"},
     "changes": BASE | {"accompanist", "arranger", "engine", "config", "duo", "worker"},
     "state": {"errors", "theory", "config", "outputs"},
     "service": set(),
