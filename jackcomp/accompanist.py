@@ -356,21 +356,29 @@ class Accompanist:
         return moment.cutoff - self._first_heard >= LISTEN_TICKS
 
     def _is_over(self, moment: Moment) -> bool:
-        """Whether the soloist has been silent for so long that we end, on a bar."""
-        if (
-            not self._end_after_bars
-            or self._held
-            or moment.tick % self._meter.bar_ticks
-        ):
+        """Whether nothing new has come for so long that we end, on a bar line.
+
+        One who holds his last note ends with us, if it belongs to the tonic.
+        """
+        if not self._end_after_bars or moment.tick % self._meter.bar_ticks:
+            return False
+        if not self._held <= self._tonic_notes():
             return False
         silence = moment.tick - self._last_heard
         return silence >= self._end_after_bars * self._meter.bar_ticks
+
+    def _tonic_notes(self) -> set[int]:
+        """Return the MIDI notes of the tonic triad, as the key is heard."""
+        if self._key is None:
+            return set()
+        tones = _tonic_of(self._key).pitch_classes
+        return {note for note in range(128) if note % 12 in tones}
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""
         heard, _ = self._believe(moment)
         key = self._follow_key(heard)
-        tonic = Chord(key.tonic, "maj" if key.mode == "major" else "min")
+        tonic = _tonic_of(key)
         end = moment.tick + self._meter.bar_ticks
         arrangement = self.arranger.ending(moment.tick, tonic, now.voicing)
         chosen = _Sounding(moment.tick, end, tonic, None)
@@ -507,6 +515,10 @@ class Accompanist:
     def _ceiling(self, now: int) -> int | None:
         notes = [note for _, note, _ in self._recent(now)]
         return min(notes) if notes else None
+
+
+def _tonic_of(key: Key) -> Chord:
+    return Chord(key.tonic, "maj" if key.mode == "major" else "min")
 
 
 def _planned_notes(arrangement: Arrangement) -> tuple[PlannedNote, ...]:

@@ -14,6 +14,7 @@ from jackcomp import duo
 from jackcomp.config import Settings
 from jackcomp.messages import Cutoff, Part, Replace, Report, ReportKind
 from jackcomp.theory.chord import NO_CHORD
+from jackcomp.theory.key import parse_key
 from jackcomp.timeline.meter import parse_meter
 
 RATE = 48_000
@@ -389,9 +390,18 @@ def test_it_goes_on_for_ever_with_end_after_0(accompany):
     assert core.batches()[-1].order.until > 42 * BAR
 
 
-def test_a_held_note_is_no_silence_but_a_lost_note_off_is(accompany):
+def test_a_held_last_note_of_the_tonic_ends_with_us(accompany):
     held = [(0, ON, 60, 80), (1920, ON, 64, 80), (3840, OFF, 64, 0)]
-    core = Core(accompany(end_after=2)).start().play(held, 10 * BAR)
+    core = Core(accompany(end_after=2, key=parse_key("C"))).start().play(held, 5 * BAR)
+    ending, _ = endings(core)
+    assert ending.tick == 3 * BAR
+    assert not core.accompanist.is_playing
+
+
+def test_any_other_held_note_is_no_silence_but_a_lost_note_off_is(accompany):
+    held = [(0, ON, 62, 80), (1920, ON, 64, 80), (3840, OFF, 64, 0)]
+    playing = accompany(end_after=2, key=parse_key("C"))
+    core = Core(playing).start().play(held, 10 * BAR)
     assert not endings(core)
     core.tell(report(ReportKind.LOST, 10 * BAR))
     core.play(until=11 * BAR)
