@@ -68,9 +68,10 @@ bench: setup  ## speed of a render, start-up, memory, and coming back
 	$(PYTHON) -m bench.render
 	$(PYTHON) -m bench.comeback
 
-evaluate: setup  ## harmony and chord model on the test songs, beside their baselines
+evaluate: setup  ## harmony, chord model and pulse on the test songs, beside their baselines
 	$(PYTHON) -m export.evaluate_brain
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate --jobs 2
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate_pulse --jobs 2
 
 $(VENV)/.trainer: pyproject.toml | setup
 	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[train]'
@@ -79,9 +80,10 @@ $(VENV)/.trainer: pyproject.toml | setup
 train: $(VENV)/.trainer  ## train the chord model; goes on where it was interrupted
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.train
 
-models: train  ## make what is in models/: the chord model and the ear's tables
+models: train  ## make what is in models/: the chord model, the ear's and pulse's tables
 	$(PYTHON) -m export.to_onnx
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.count_ear
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.train_pulse
 
 clean:  ## remove what the targets have made, the virtual environment too
 	rm -rf $(VENV) out build dist *.egg-info jackcomp/engine/_*.so jackcomp/engine/_*.c

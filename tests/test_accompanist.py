@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from jackcomp import duo
 from jackcomp.config import Settings
-from jackcomp.messages import Cutoff, Part, Replace, Report, ReportKind
+from jackcomp.messages import (
+    Cutoff,
+    Part,
+    Replace,
+    Report,
+    ReportKind,
+    TempoChange,
+)
 from jackcomp.theory.chord import NO_CHORD
 from jackcomp.theory.key import parse_key
 from jackcomp.timeline.meter import parse_meter
@@ -481,3 +488,79 @@ def test_the_lead_lasts_as_long_at_the_tempo_of_a_clock_from_outside(
     ticks = {order.tick for order in late if isinstance(order, Cutoff)}
     assert 16 * BAR - lead in ticks
     assert core.accompanist.tempos[1:] == [(1, round(share * NS_PER_QUARTER))]
+
+
+class FakePacer:
+    """A pacer that says what it is told to say."""
+
+    lead_ticks = 500
+
+    def __init__(self, orders=(), *, is_settled=True, is_counted_in=True):
+        self.orders = list(orders)
+        self.is_settled = is_settled
+        self.is_counted_in = is_counted_in
+        self.heard = []
+
+    def begin(self, tick, frame):
+        self.heard.append(("begin", tick, frame))
+
+    def hear(self, midi, tick):
+        self.heard.append((midi.status, midi.key, tick))
+        return self.orders
+
+
+@pytest.fixture
+def paced(accompany):
+    def build(pacer, **values):
+        accompanist = accompany(**values)
+        accompanist.pacer = pacer
+        return accompanist
+
+    return build
+
+
+def test_the_pacer_hears_everything_and_its_orders_are_passed_on(paced):
+    pacer = FakePacer([TempoChange(9000, 400_000_000)])
+    core = Core(paced(pacer)).start(-BAR)
+    core.play([(0, ON, 60, 80), (10, CONTROL, 67, 127), (20, OFF, 60, 0)], 100)
+    assert pacer.heard == [
+        ("begin", -BAR, 0),
+        (ON, 60, 0),
+        (CONTROL, 67, 10),
+        (OFF, 60, 20),
+    ]
+    tempi = [one for one in core.given if isinstance(one.order, TempoChange)]
+    assert [one.tick for one in tempi] == [0, 10, 20]
+
+
+def test_it_does_not_come_in_before_the_tempo_is_found(paced):
+    pacer = FakePacer(is_settled=False)
+    core = Core(paced(pacer)).start().play(notes(MELODY), 3 * BAR)
+    assert core.batches() == []
+    pacer.is_settled = True
+    core.play(until=5 * BAR)
+    assert core.batches()
+
+
+def test_taps_are_no_music(paced):
+    core = Core(paced(FakePacer(is_counted_in=False))).start()
+    core.play(notes(MELODY[:8]), 4 * BAR)
+    assert core.batches() == []
+
+
+def test_another_pedal_is_no_sustain_and_no_sign_of_life(paced):
+    quiet = Core(paced(FakePacer(), end_after=1)).start()
+    tapped = Core(paced(FakePacer(), end_after=1)).start()
+    taps = [(2 * BAR + n * 480, CONTROL, 67, 127) for n in range(16)]
+    quiet.play(notes(MELODY[:4]), 5 * BAR)
+    tapped.play(sorted(notes(MELODY[:4]) + taps), 5 * BAR)
+    assert [one.order for one in tapped.batches()] == [
+        one.order for one in quiet.batches()
+    ]
+
+
+def test_with_a_pacer_cutoffs_are_asked_for_a_bar_ahead_with_its_lead(paced):
+    core = Core(paced(FakePacer())).start()
+    ticks = [one.order.tick for one in core.given]
+    assert BAR - 500 <= max(ticks) < 2 * BAR
+    assert BAR - 500 in ticks
