@@ -20,7 +20,7 @@
 
 static uint64_t randomness;
 static bool struck[MIDI_CHANNELS][MIDI_KEYS];
-static uint64_t ons, offs, unpaired, malformed, loud, refused, cycles_run;
+static uint64_t clocks, ons, offs, unpaired, malformed, loud, refused, cycles_run;
 
 static int64_t any(int64_t low, int64_t high)
 {
@@ -101,8 +101,45 @@ static void hear_anything(stage *s, uint32_t nframes)
     }
 }
 
+/* Clocks from outside: MIDI clock in and out of step, a timebase master that jumps, a
+   keyboard that goes, a server that comes back at another rate. */
+static void disturb_the_clock(stage *s, int64_t now, uint32_t nframes)
+{
+    static const uint8_t CLOCKS[] = {0xF8, 0xF8, 0xF8, 0xFA, 0xFB, 0xFC, 0xF2};
+    static midi_message in[16];
+    uint32_t count = once_in(3) ? (uint32_t)any(0, 15) : 0, frame = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        frame += (uint32_t)any(0, 2 * nframes / (count + 1) + 1);
+        uint8_t status = once_in(9) ? (uint8_t)any(0, 255) : CLOCKS[any(0, 6)];
+        in[i] = (midi_message){.frame = frame, .size = (uint8_t)any(1, 3),
+                               .bytes = {status, (uint8_t)any(0, 255),
+                                         (uint8_t)any(0, 255)}};
+    }
+    s->io.control_in = in;
+    s->io.control_in_count = count;
+    s->io.transport_has_tick = once_in(2);
+    s->io.transport_tick_fp = (once_in(50) ? any(-100000, 1 << 28) : now + any(-9, 9))
+                            * (INT64_C(1) << 32) + any(0, UINT32_MAX);
+    if (once_in(20) || s->io.transport_ns_per_quarter == 0)
+        s->io.transport_ns_per_quarter = any(6000000, INT64_C(3000000000));
+    if (once_in(500))
+        engine_ask_release(s->e);
+    if (once_in(5000) && s->silent)
+        engine_change_rate(s->e, once_in(2) ? 44100 : RATE, NULL);
+    engine_answer(s->e, engine_posts(s->e));
+}
+
+static bool is_clock(uint8_t status)
+{
+    return status == 0xF2 || status == 0xF8 || (status >= 0xFA && status <= 0xFC);
+}
+
 static void follow(const sent_message *m)
 {
+    if (is_clock(m->bytes[0])) {
+        clocks++;
+        return;
+    }
     uint32_t status = m->bytes[0] & 0xF0u, channel = m->bytes[0] & 0x0Fu;
     uint8_t key = m->bytes[1];
     malformed += (status != 0x80 && status != 0x90 && status != 0xB0)
@@ -148,6 +185,7 @@ static void fuzz_cycle(stage *s)
     s->io.midi_out_capacity = (uint32_t)(once_in(10) ? any(0, 40) : STAGE_MIDI);
     uint32_t nframes = any_period();
     hear_anything(s, nframes);
+    disturb_the_clock(s, now, nframes);
     stage_cycle(s, nframes);
     listen(s);
     if (s->io.frame / 3000000 % 3 > 0) { /* else the rings fill up */
@@ -158,6 +196,7 @@ static void fuzz_cycle(stage *s)
 
 static void end(stage *s)
 {
+    s->io.control_in_count = 0;
     s->io.midi_out_capacity = STAGE_MIDI;
     engine_ask_stop(s->e);
     uint32_t cycles = 0;
@@ -182,7 +221,10 @@ static void fuzz(uint32_t start_mode, uint32_t pulses, int64_t pulse_ticks,
     settings.pulses = pulses;
     settings.pulse_ticks = pulse_ticks;
     settings.bar_ticks = pulses * pulse_ticks;
+    settings.beat_ticks = pulse_ticks;
     settings.start_tick = -settings.bar_ticks;
+    settings.leads = start_mode == START_COUNT_IN && pulses == 4;
+    settings.sends_clock = start_mode != START_FIRST_NOTE;
     settings.click_sounds = 1;
     settings.reverb = 0.2f;
     memset(settings.click_keys, 60, pulses);
@@ -226,7 +268,12 @@ static void random_cycles_with_a_count_in(void)
 
 static void random_cycles_from_a_first_note(void)
 {
-    fuzz(START_FIRST_NOTE, 3, 1920, NULL, cycles / 50 * 12);
+    fuzz(START_FIRST_NOTE, 3, 1920, NULL, cycles / 50 * 6);
+}
+
+static void random_cycles_with_midi_clock(void)
+{
+    fuzz(START_MIDI_CLOCK, 4, 1920, NULL, cycles / 50 * 6);
 }
 
 static void random_cycles_with_a_transport(void)
@@ -240,7 +287,7 @@ static void every_note_on_has_had_its_note_off(void)
            "partner; %llu broken orders refused\n", (unsigned long long)cycles_run,
            (unsigned long long)ons, (unsigned long long)offs,
            (unsigned long long)unpaired, (unsigned long long)refused);
-    CHECK(cycles_run >= cycles && ons >= cycles / 10);
+    CHECK(cycles_run >= cycles && ons >= cycles / 10 && clocks > 0);
     CHECK(ons == offs && unpaired == 0);
     CHECK(malformed == 0);
     CHECK(loud == 0);
@@ -254,6 +301,7 @@ int main(int argc, char **argv)
     RUN(random_cycles_with_sound);
     RUN(random_cycles_with_a_count_in);
     RUN(random_cycles_from_a_first_note);
+    RUN(random_cycles_with_midi_clock);
     RUN(random_cycles_with_a_transport);
     RUN(every_note_on_has_had_its_note_off);
     return report("fuzz");

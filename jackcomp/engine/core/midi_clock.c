@@ -11,7 +11,7 @@
 #define SLOW 0.10
 #define GAP_CLOCKS 4.0     /* so many clocks missing: the cable fell out */
 #define SLOWEST_BPM 10.0
-#define CLOCKS_PER_MINUTE_AT_1_BPM 24.0
+#define FASTEST_BPM 1000.0
 
 /* Begin anew with the clock at `t`, at a period that is known or not. */
 static void begin(midi_clock *c, double t, bool knows_period)
@@ -21,11 +21,17 @@ static void begin(midi_clock *c, double t, bool knows_period)
     c->heard = 1;
 }
 
-/* Filter the time of a clock; return it. */
-static double filter(midi_clock *c, double t, double slowest)
+static double period_at(double bpm, int64_t rate)
 {
+    return (double)rate * 60.0 / (24.0 * bpm);
+}
+
+/* Filter the time of a clock; return it. */
+static double filter(midi_clock *c, double t, int64_t rate)
+{
+    double fastest = period_at(FASTEST_BPM, rate), slowest = period_at(SLOWEST_BPM, rate);
     double since = t - (double)c->last;
-    if (!c->locked && c->heard > 0 && since < slowest) {
+    if (!c->locked && c->heard > 0 && since > fastest && since < slowest) {
         c->period = since;
         begin(c, t, true);
     } else if (!c->locked || since > GAP_CLOCKS * c->period) {
@@ -36,6 +42,7 @@ static double filter(midi_clock *c, double t, double slowest)
     double omega = c->heard++ < LOCK_CLOCKS ? FAST : SLOW, error = t - c->due;
     double time = c->due + sqrt(2.0) * omega * error;
     c->period += omega * omega * error;
+    c->locked = c->locked && c->period > fastest && c->period < slowest;
     c->due = time + c->period;
     return time;
 }
@@ -45,9 +52,8 @@ static double filter(midi_clock *c, double t, double slowest)
 bool midi_clock_tick(midi_clock *c, int64_t frame, int64_t rate,
                      const clock_anchor *now, clock_anchor *there)
 {
-    double slowest = (double)rate * 60.0 / (CLOCKS_PER_MINUTE_AT_1_BPM * SLOWEST_BPM);
     bool gap = c->locked && (double)(frame - c->last) > GAP_CLOCKS * c->period;
-    double time = filter(c, (double)frame, slowest);
+    double time = filter(c, (double)frame, rate);
     c->last = frame;
     if (!c->runs)
         return false;
