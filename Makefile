@@ -8,7 +8,7 @@ CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_cor
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint format golden test-core test-core-asan test-core-tsan \
-	bench-rt bench-swap bench soak evaluate train models clean
+	test-train bench-rt bench-swap bench soak evaluate train models clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -77,10 +77,14 @@ $(VENV)/.trainer: pyproject.toml | setup
 	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[train]'
 	@touch $@
 
-train: $(VENV)/.trainer  ## train the chord model; goes on where it was interrupted
+train: $(VENV)/.trainer  ## train chord model and listener; goes on where interrupted
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.train
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.train_ear
 
-models: train  ## make what is in models/: the chord model, the ear's and pulse's tables
+test-train: $(VENV)/.trainer  ## tests of the training, which need torch
+	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q tests_train
+
+models: train  ## make what is in models/: chord model, listener, the ear's and pulse's tables
 	$(PYTHON) -m export.to_onnx
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.count_ear
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.train_pulse

@@ -51,8 +51,10 @@ from jackcomp.ear.key import (
     gather_key_evidence,
 )
 from jackcomp.ear.listen import Ear, Heard
+from jackcomp.ear.listener import load_listener
 from jackcomp.ear.tables import LOG_UNIT, EarTables, checksum
 from jackcomp.ear.window import HeardNote
+from jackcomp.network import Network
 from jackcomp.theory.chord import QUALITIES, QUALITY_BY_NAME
 from jackcomp.theory.key import key_index
 from jackcomp.theory.vocabulary import (
@@ -112,8 +114,9 @@ def main() -> None:
     train = [Melody(song) for song in read_songs(LEADSHEET_FILES, "train")]
     valid = [Melody(song) for song in read_songs(LEADSHEET_FILES, "valid")]
     key = fit_key(count_keys(train), valid)
-    harmony = fit_harmony(count_harmony(train), key, valid)
-    figures = measure(EarTables(key, harmony), valid)
+    network = load_listener()
+    harmony = fit_harmony(count_harmony(train), key, valid, network)
+    figures = measure(EarTables(key, harmony), valid, network)
 
     tables = pack_tables(key, harmony)
     card = {
@@ -175,9 +178,11 @@ class Melody:
                 key = span.key
         return UNKNOWN if key is None else key_index(key)
 
-    def listen(self, tables: EarTables) -> Iterator[tuple[GridStep, list[Heard]]]:
+    def listen(
+        self, tables: EarTables, network: Network
+    ) -> Iterator[tuple[GridStep, list[Heard]]]:
         """Play the song to an ear, and ask it at every cut of every step."""
-        ear = Ear(tables, self.song.meter)
+        ear = Ear(tables, network, self.song.meter)
         events = [(n.onset, 1, n.note) for n in self.notes]
         events += [(n.end or 0, 0, n.note) for n in self.notes]
         events.sort(reverse=True)
@@ -343,13 +348,20 @@ def fit_key(tables: KeyTables, melodies: Sequence[Melody]) -> KeyTables:
 
 
 def fit_harmony(
-    tables: HarmonyTables, key: KeyTables, melodies: Sequence[Melody]
+    tables: HarmonyTables,
+    key: KeyTables,
+    melodies: Sequence[Melody],
+    network: Network,
 ) -> HarmonyTables:
-    """Fit the exponents, inside the step and then before it, by likelihood."""
+    """Fit the exponents, inside the step and then before it, by likelihood.
+
+    The network is only the other half of the ear that listens here; its opinion is
+    not asked for.
+    """
     heard = [
         (step.chord, cuts)
         for melody in melodies
-        for step, cuts in melody.listen(EarTables(key, tables))
+        for step, cuts in melody.listen(EarTables(key, tables), network)
     ]
     rng = np.random.default_rng(SETTINGS.seed)
     some = rng.choice(len(heard), min(SETTINGS.fit_steps, len(heard)), replace=False)
@@ -415,15 +427,17 @@ def minimise(
 # Figures
 
 
-def measure(tables: EarTables, melodies: Sequence[Melody]) -> dict[str, Any]:
-    """Measure the ear alone at each cut: majmin weighted by time, likelihood."""
+def measure(
+    tables: EarTables, melodies: Sequence[Melody], network: Network
+) -> dict[str, Any]:
+    """Measure the tables alone at each cut: majmin weighted by time, likelihood."""
     names = ("line", "eighth", "quarter", "end")
     logs: dict[str, list[float]] = {name: [] for name in names}
     right: Counter[str] = Counter()
     time = 0
     key_right = []
     for melody in melodies:
-        for step, cuts in melody.listen(tables):
+        for step, cuts in melody.listen(tables, network):
             key = melody.key_at(step.start)
             if key != UNKNOWN and not melody.song.key_doubtful:
                 key_right.append(cuts[0].keys.argmax() == key)

@@ -3,7 +3,8 @@
 The accompanist that plays live, with the core that plays live, goes through each
 song's melody in musical time; what sounded is compared with the annotation. Beside
 it stand rivals that need no accompanist (`export.rivals`). How songs are played is
-in `export.stage`, how they are judged in `export.scores`.
+in `export.stage`, who plays in which row in `export.casting`, how they are judged in
+`export.scores`.
 """
 
 import argparse
@@ -11,71 +12,54 @@ import multiprocessing
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from export import rivals
+from export.casting import PARTS, ROLES, ROWS, TIMED_ROW, Judged, judge
 from export.measuring import corpus_parser, positive, report_on
-from export.scores import CHANGE_WINDOW_TICKS, Scores, pool, score_chords, score_key
+from export.scores import CHANGE_WINDOW_TICKS, MEDIANS, Share, pool
 from export.songs import LEADSHEET_FILES, Song, read_songs
-from export.stage import Stage, describe
+from export.stage import describe
 from jackcomp.config import Settings
 from jackcomp.errors import ConfigError
 
-# What is changed of the accompanist for each row that it plays.
-ACCOMPANISTS: Mapping[str, Mapping[str, Any]] = {
-    "system": {},
-    "ear_only": {"ai_weight": 0.0},
-    "brain_only": {"ai_weight": 1.0},
-    "no_mending": {"mends": False},
-}
-RIVALS = {
-    "tonic": rivals.hold_tonic,
-    "static_triad": rivals.hold_best_triad,
-    "echo": rivals.echo_bar,
-    "human": rivals.play_annotation,
-}
-ROWS = (*ACCOMPANISTS, *RIVALS)
-TIMED_ROW = "system"
 COLUMNS = (
     *("root", "majmin", "sevenths", "in_chord", "change_f1", "changes_per_bar"),
-    *("key_exact", "key_mirex"),
+    *("clash", "pitch_classes", "key_exact", "key_mirex"),
 )
+COMPARED = (
+    *(("system", other) for other in ROLES if other != "system"),
+    ("no_mending", "no_mending_no_memory"),
+    ("no_memory", "no_mending_no_memory"),
+)
+"""Rows that are compared song by song: gain of the first over the second."""
+
+RESAMPLES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One song: its scores by row, and how long the system thought each time."""
+    """One song: its rows as they were judged."""
 
     source: str
-    rows: dict[str, Scores]
-    thinking_ns: tuple[int, ...]
+    rows: dict[str, Judged]
 
 
-def measure_song(song: Song, rows: Sequence[str] = ROWS) -> Measured:
-    """Play a song in every row, and judge each."""
-    scores: dict[str, Scores] = {}
-    thinking_ns: tuple[int, ...] = ()
-    for row in rows:
-        if row in ACCOMPANISTS:
-            played = _stage().play(song, **ACCOMPANISTS[row])
-            key = score_key(song, played.key)
-            scores[row] = score_chords(song, played.spans) | key
-            if row == TIMED_ROW:
-                thinking_ns = played.thinking_ns
-        else:
-            scores[row] = score_chords(song, RIVALS[row](song))
-    return Measured(song.source, scores, thinking_ns)
-
-
-@cache
-def _stage() -> Stage:
-    """Load the models, once in each process."""
-    return Stage()
+def measure_song(numbered: tuple[int, Song], rows: Sequence[str] = ROWS) -> Measured:
+    """Play a song in every row that plays it, and judge each."""
+    number, song = numbered
+    return Measured(
+        song.source,
+        {
+            row: judge(song, row)
+            for row in rows
+            if row not in ROLES or number % ROLES[row].one_in == 0
+        },
+    )
 
 
 def evaluate(
@@ -85,6 +69,7 @@ def evaluate(
     limit: int | None = None,
     jobs: int = 1,
     rows: Sequence[str] = ROWS,
+    plots: Path | None = None,
 ) -> dict[str, Any]:
     """Measure all rows on songs; gives the report.
 
@@ -100,9 +85,20 @@ def evaluate(
                 f"song {song.id} has no melody or no chords: give leadsheets files"
             )
     measured = list(tqdm(_measure(songs, rows, jobs), total=len(songs), unit="song"))
-    thinking_ms = [ns / 1e6 for song in measured for ns in song.thinking_ns]
-    return {
+    timed = [song.rows[TIMED_ROW] for song in measured if TIMED_ROW in song.rows]
+    thinking_ms = [ns / 1e6 for judged in timed for ns in judged.thinking_ns]
+    report = {
         "rows": {row: _by_source(measured, row) for row in rows},
+        "paired": _pair(measured, rows),
+        "by_position": {
+            row: _add_up(song.rows[row].positions for song in measured)
+            for row in rows
+            if any(row in s.rows and s.rows[row].positions for s in measured)
+        },
+        "reliability": {
+            "confidence": _add_up(judged.confidence for judged in timed),
+            "right": _add_up(judged.reliability for judged in timed),
+        },
         "decision_ms": _percentiles(thinking_ms),
         "songs": len(songs),
         "settings": {
@@ -112,11 +108,23 @@ def evaluate(
             "limit": limit,
             "scored": "annotated time, weighted by duration in musical time",
             "change_window_ticks": CHANGE_WINDOW_TICKS,
+            "medians": list(MEDIANS),
             "key": "annotated and heard at the end; doubtful ones left out",
             "decision_ms": f"time of thinking at each cut-off, row {TIMED_ROW}",
+            "one_song_in": {
+                row: ROLES[row].one_in
+                for row in rows
+                if row in ROLES and ROLES[row].one_in > 1
+            },
             **describe(Settings()),
         },
     }
+    if plots is not None:
+        # Late: only pictures need matplotlib.
+        from export.evaluate_plots import draw
+
+        draw(report, songs, plots)
+    return report
 
 
 def _measure(
@@ -125,20 +133,93 @@ def _measure(
     """Measure songs in their order, in ``jobs`` processes."""
     measure = partial(measure_song, rows=rows)
     if jobs == 1:
-        yield from map(measure, songs)
+        yield from map(measure, enumerate(songs))
         return
     # A fresh interpreter each: the threads of onnxruntime do not survive a fork.
     with multiprocessing.get_context("spawn").Pool(jobs) as pool_of_jobs:
-        yield from pool_of_jobs.imap(measure, songs)
+        yield from pool_of_jobs.imap(measure, enumerate(songs))
 
 
 def _by_source(measured: Sequence[Measured], row: str) -> dict[str, dict[str, float]]:
+    """Pool a row over all songs and over those of each source, whole and in parts."""
     sources = dict.fromkeys(song.source for song in measured)
-    of_source = {
-        source: pool(song.rows[row] for song in measured if song.source == source)
-        for source in sources
+    return {
+        (source or "overall") + part: found
+        for part in PARTS
+        for source in (None, *sources)
+        if (
+            found := pool(
+                song.rows[row].scores[part]
+                for song in measured
+                if source in (None, song.source)
+                and row in song.rows
+                and part in song.rows[row].scores
+            )
+        )
     }
-    return {"overall": pool(song.rows[row] for song in measured), **of_source}
+
+
+def _pair(
+    measured: Sequence[Measured], rows: Sequence[str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Give the gain in ``majmin`` of a row over another, on the songs of both.
+
+    With the range of 95 % of the gains when songs are drawn anew, with replacement.
+    """
+    rng = np.random.default_rng(0)
+    found = {}
+    for one, other in COMPARED:
+        both = [song for song in measured if {one, other} <= set(song.rows)]
+        if one not in rows or other not in rows or not both:
+            continue
+        of_part = {}
+        for part in PARTS:
+            shares = [
+                [
+                    number
+                    for row in (one, other)
+                    for number in song.rows[row].scores[part]["majmin"]
+                ]
+                for song in both
+                if part in song.rows[one].scores
+            ]
+            if shares:
+                of_part["overall" + part] = _gain(np.array(shares, float), rng)
+        found[f"{one} - {other}"] = of_part
+    return found
+
+
+def _gain(shares: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+    """Give the gain of part and whole in columns 0, 1 over those in 2, 3."""
+    drawn = rng.integers(len(shares), size=(RESAMPLES, len(shares)))
+    sums = shares[drawn].sum(axis=1)
+    gains = _divide(sums[:, 0], sums[:, 1]) - _divide(sums[:, 2], sums[:, 3])
+    total = shares.sum(axis=0)
+    low, high = np.percentile(gains, (2.5, 97.5))
+    return {
+        "majmin": float(_divide(total[0], total[1]) - _divide(total[2], total[3])),
+        "low": float(low),
+        "high": float(high),
+        "songs": len(shares),
+    }
+
+
+def _divide(part: Any, whole: Any) -> Any:
+    return part / np.maximum(whole, 1e-9)
+
+
+def _add_up(found: Iterable[Mapping[int, Share]]) -> dict[str, float]:
+    """Pool shares by their number."""
+    sums: dict[int, Share] = {}
+    for shares in found:
+        for number, (part, whole) in shares.items():
+            before = sums.get(number, Share(0, 0))
+            sums[number] = Share(before.part + part, before.whole + whole)
+    return {
+        str(number): part / whole
+        for number, (part, whole) in sorted(sums.items())
+        if whole
+    }
 
 
 def _percentiles(times: Sequence[float]) -> dict[str, float | None]:
@@ -151,16 +232,35 @@ def _percentiles(times: Sequence[float]) -> dict[str, float | None]:
 def print_report(report: Mapping[str, Any]) -> None:
     """Print the report as tables for reading, one a source."""
     rows = report["rows"]
-    for source in next(iter(rows.values())):
-        print(f"{source:<14}", *(f"{name:>{_width(name)}}" for name in COLUMNS))
+    sources = dict.fromkeys(source for row in rows.values() for source in row)
+    width = max(len(name) for name in (*rows, *sources)) + 2
+    for source in sources:
+        print(f"{source:<{width}}", *(f"{name:>{_width(name)}}" for name in COLUMNS))
         for name, row in rows.items():
-            print(f"  {name:<12}", *_cells(row[source]))
+            if source in row:
+                print(f"  {name:<{width - 2}}", *_cells(row[source]))
         print()
+    _print_others(rows)
+    for pair, gains in report["paired"].items():
+        for part, gain in gains.items():
+            print(
+                f"majmin, {pair}, {part}: {gain['majmin']:+.4f} "
+                f"({gain['low']:+.4f} to {gain['high']:+.4f})"
+            )
     split, times = report["settings"]["split"], report["decision_ms"]
     print(f"{report['songs']} songs, split {split}")
     if times["max"] is not None:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in times.items())
         print(f"decision ms: {numbers}")
+
+
+def _print_others(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
+    """Print what has no column, over all songs."""
+    for name, row in rows.items():
+        others = {k: v for k, v in row["overall"].items() if k not in COLUMNS}
+        if others:
+            print(f"{name}:", ", ".join(f"{k} {v:.3f}" for k, v in others.items()))
+    print()
 
 
 def _cells(values: Mapping[str, float]) -> Iterator[str]:
@@ -189,6 +289,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser.add_argument(
         "--rows", type=_rows, default=ROWS, help=f"of {','.join(ROWS)}; default all"
     )
+    parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
     options = parser.parse_args(None if arguments is None else list(arguments))
     return report_on(
         lambda: evaluate(
@@ -198,6 +299,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             options.limit,
             options.jobs,
             options.rows,
+            options.plots,
         ),
         print_report,
         options.json,

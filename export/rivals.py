@@ -1,8 +1,9 @@
 """What anybody could play: the rows that stand beside the accompanist.
 
-Each rival takes a song and gives what sounds over its annotated time. `hold_tonic`
-and `play_annotation` are told what a live player is not; `hold_best_triad` and
-`echo_bar` hear the melody up to the line on which they decide, and know the bars.
+Each rival takes a song and gives what sounds over its annotated time. `hold_tonic`,
+`loop_four_chords` and `play_annotation` are told what a live player is not;
+`hold_best_triad` and `echo_bar` hear the melody up to the line on which they decide,
+and know the bars.
 """
 
 from collections.abc import Iterator
@@ -40,6 +41,22 @@ def hold_best_triad(song: Song) -> tuple[ChordSpan, ...]:
 def echo_bar(song: Song) -> tuple[ChordSpan, ...]:
     """Play, in each bar, the triad that fits the melody of the bar before."""
     return _play_best(song, _heard_in_bar_before(song))
+
+
+def loop_four_chords(song: Song) -> tuple[ChordSpan, ...]:
+    """Play I V vi IV in the true key, a bar each; silence without a true key."""
+    start, end = song.spans[0].start, song.spans[-1].end
+    if song.key is None:
+        return lay_spans([], start, end)
+    major = song.key.tonic if song.key.mode == "major" else song.key.tonic + 3
+    loop = [
+        Chord((major + interval) % 12, quality)
+        for interval, quality in ((0, "maj"), (7, "maj"), (9, "min"), (5, "maj"))
+    ]
+    changes = [
+        (bar.start, loop[number % len(loop)]) for number, bar in enumerate(song.bars)
+    ]
+    return lay_spans(changes, start, end)
 
 
 def play_annotation(song: Song) -> tuple[ChordSpan, ...]:

@@ -6,17 +6,21 @@ song weighs more. All durations are musical time, in ticks.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
+from statistics import median
 from typing import NamedTuple
 
 import mir_eval
 
+from export.harmony_scores import describe_progression, fit_together
 from export.songs import ChordSpan, Song
-from jackcomp.theory.key import Key, format_key
 from jackcomp.theory.vocabulary import CHORDS, NO_CHORD_INDEX
 
 CHORD_METRICS = ("root", "majmin", "sevenths")
 CHANGE_WINDOW_TICKS = 960  # an eighth
+MEDIANS = ("key_lock_beats", "recovery_beats", "key_recovery_beats")
+"""Measures whose songs are pooled by the median: one lost song is not the rule."""
 
 
 class Share(NamedTuple):
@@ -45,9 +49,12 @@ def score_chords(song: Song, played: Sequence[ChordSpan]) -> Scores:
         ``root``, ``majmin``, ``sevenths``: time that is right by mir_eval's
         definitions, of the time that they judge. ``in_chord``: melody time on
         tones of the sounding chord. ``change_f1``: chord onsets within an eighth
-        of an annotated one. ``changes_per_bar``: chord onsets, of bars.
+        of an annotated one. ``changes_per_bar``: chord onsets, of bars. And those
+        of `export.harmony_scores`.
     """
+    shares = fit_together(song, played) | describe_progression(played)
     return {
+        **{name: Share(*share) for name, share in shares.items()},
         **_agree(song.spans, played),
         "in_chord": _fit_melody(song, played),
         "change_f1": _meet_changes(song.spans, played),
@@ -55,33 +62,41 @@ def score_chords(song: Song, played: Sequence[ChordSpan]) -> Scores:
     }
 
 
-def score_key(song: Song, heard: Key | None) -> Scores:
-    """Compare the key heard at the end with the annotated one there.
-
-    Returns
-    -------
-    dict of Share
-        ``key_exact`` and ``key_mirex`` (mir_eval's weighted score: fifth .5,
-        relative .3, parallel .2); empty where the annotation is doubtful, missing
-        or neither major nor minor.
-    """
-    true = song.keys[-1].key if song.keys else song.key
-    if true is None or song.key_doubtful:
-        return {}
-    close = 0.0
-    if heard is not None:
-        close = mir_eval.key.weighted_score(_key_name(true), _key_name(heard))
-    return {"key_exact": Share(heard == true, 1), "key_mirex": Share(close, 1)}
-
-
 def pool(scores: Iterable[Scores]) -> dict[str, float]:
     """Pool the scores of songs; a measure that judged nothing is left out."""
-    sums: dict[str, Share] = {}
+    found: dict[str, list[Share]] = {}
     for song in scores:
-        for name, (part, whole) in song.items():
-            before = sums.get(name, Share(0, 0))
-            sums[name] = Share(before.part + part, before.whole + whole)
-    return {name: part / whole for name, (part, whole) in sums.items() if whole}
+        for name, share in song.items():
+            found.setdefault(name, []).append(share)
+    pooled = {}
+    for name, shares in found.items():
+        parts, wholes = zip(*shares, strict=True)
+        if name in MEDIANS:
+            pooled[name] = float(median(parts))
+        elif sum(wholes):
+            pooled[name] = float(sum(parts) / sum(wholes))
+    return pooled
+
+
+def cut_out(
+    song: Song, played: Sequence[ChordSpan], start: int, end: int
+) -> tuple[Song, tuple[ChordSpan, ...]]:
+    """Cut a song and what sounded down to ``[start, end)``; both may be empty."""
+
+    def clip(spans: Sequence[ChordSpan]) -> tuple[ChordSpan, ...]:
+        return tuple(
+            span._replace(start=max(span.start, start), end=min(span.end, end))
+            for span in spans
+            if span.start < end and span.end > start
+        )
+
+    part = replace(
+        song,
+        spans=clip(song.spans),
+        melody=tuple(note for note in song.melody if start <= note.onset < end),
+        bars=tuple(bar for bar in song.bars if bar.start < end and bar.end > start),
+    )
+    return part, clip(played)
 
 
 def chord_onsets(spans: Sequence[ChordSpan]) -> list[int]:
@@ -179,8 +194,3 @@ def _count_bars(song: Song) -> float:
         max(min(bar.end, end) - max(bar.start, start), 0) / (bar.end - bar.start)
         for bar in song.bars
     )
-
-
-def _key_name(key: Key) -> str:
-    """Write a key as mir_eval reads it: 'Bb minor'."""
-    return f"{format_key(key).removesuffix('m')} {key.mode}"

@@ -12,13 +12,13 @@ come back on the way out; what sounds while he waits counts for nothing.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from export.songs import Bar, ChordSpan, MelodyNote, Song
 from jackcomp import duo
-from jackcomp.accompanist import ChordChange
+from jackcomp.accompanist import PLAN_BARS, ChordChange
 from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.rendering import play
@@ -39,12 +39,12 @@ class BarMap:
     """Bars as written, laid out on a clock whose bars all have one length.
 
     Every bar begins on a bar line of the clock and takes as many of its bars as it
-    needs; the first bar line, tick 0, is the same on both.
+    needs; the bar that begins at tick 0, or holds it, begins there on the clock.
 
     Parameters
     ----------
     bars : sequence of Bar
-        Without gaps; one of them begins at tick 0.
+        Without gaps, as `Song` has them.
     meter : Meter
         The clock's.
     """
@@ -56,7 +56,7 @@ class BarMap:
         for bar in bars[:-1]:
             needed = -(-(bar.end - bar.start) // meter.bar_ticks)
             self._clock.append(self._clock[-1] + needed * meter.bar_ticks)
-        first = self._clock[self._song.index(0)]
+        first = self._clock[max(bisect_right(self._song, 0) - 1, 0)]
         self._clock = [tick - first for tick in self._clock]
 
     def to_clock(self, tick: int) -> int:
@@ -95,6 +95,8 @@ class Performance:
         What it heard at the end; None if it never came in.
     changes : tuple of ChordChange
         The same as it was played, in ticks of the clock.
+    decisions : tuple of (int, Decision)
+        Every decision and the song tick from which it counts.
     thinking_ns : tuple of int
         How long it thought at each cut-off.
     """
@@ -102,6 +104,7 @@ class Performance:
     spans: tuple[ChordSpan, ...]
     key: Key | None
     changes: tuple[ChordChange, ...]
+    decisions: tuple[tuple[int, Decision], ...]
     thinking_ns: tuple[int, ...]
 
 
@@ -122,10 +125,11 @@ class Stage:
         self,
         song: Song,
         *,
-        ai_weight: float | None = None,
         mends: bool = True,
+        remembers: bool = True,
+        plan_bars: int = PLAN_BARS,
         period: int = PERIOD,
-        explain: Callable[[Decision], None] | None = None,
+        **changed: Any,
     ) -> Performance:
         """Play a song's melody and return what sounded with it.
 
@@ -133,18 +137,19 @@ class Stage:
         ----------
         song : Song
             With a melody.
-        ai_weight : float, optional
-            0 to 1; that of the settings if left out.
         mends : bool
             Whether a chord may change inside its grid step.
+        remembers : bool
+            Whether it recognises what comes round.
+        plan_bars : int
+            How far it plans; changes nothing of what sounds while the worker keeps up.
         period : int
             Frames in a cycle; changes nothing as long as two fit into the lead.
-        explain : callable, optional
-            Is given every decision.
+        changed
+            Settings that are not those of the stage.
         """
-        settings = self._settings
-        if ai_weight is not None:
-            settings = replace(settings, ai_weight=ai_weight)
+        settings = replace(self._settings, **changed)
+        decisions: list[Decision] = []
         meter = main_meter(song)
         bar_map = BarMap(song.bars, meter)
         given = give(song, meter, bar_map)
@@ -156,7 +161,9 @@ class Stage:
             fastest_ns_per_quarter=given.ns_per_quarter,
             models=self._models,
             mends=mends,
-            explain=explain,
+            remembers=remembers,
+            plan_bars=plan_bars,
+            explain=decisions.append,
         )
         start = Anchor(0, given.start_tick * ONE_TICK, given.ns_per_quarter, RATE)
         timeline = Timeline.from_anchor(start)
@@ -171,6 +178,7 @@ class Stage:
             ),
             key=outlook.key if outlook is not None else None,
             changes=tuple(changes),
+            decisions=tuple((bar_map.to_song(d.tick), d) for d in decisions),
             thinking_ns=tuple(played.thinking_ns),
         )
 

@@ -18,8 +18,8 @@ from jackcomp.arranger.arrange import Arrangement, Arranger, Span
 from jackcomp.arranger.voicing import Voicing
 from jackcomp.arrays import Distribution
 from jackcomp.brain.model import Brain
-from jackcomp.decision import policy
-from jackcomp.decision.fusion import pool
+from jackcomp.decision import fusion, policy
+from jackcomp.decision.form import NO_RECOLLECTION, FormMemory, Recollection
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear, Heard
 from jackcomp.foresight import Foresight
@@ -46,8 +46,14 @@ PLAN_BARS = 3
 CUTOFFS_AHEAD = 16
 """Grid steps whose cut-offs the core already has; a bar of them with a pacer."""
 
+DEFAULT_LISTEN_BEATS = 8
+"""How long it listens, at most, before it comes in."""
+
+ENTER_CONFIDENCE = 0.3
+"""How likely a chord is when it is sure enough to come in earlier."""
+
 LISTEN_TICKS = 1920
-"""How long it listens to the first note of a phrase before it comes in."""
+"""How long it listens to the first note of a phrase, at least, before it comes in."""
 
 SUSTAIN = 64
 
@@ -97,6 +103,15 @@ class Outlook:
     ahead: tuple[tuple[Chord, float], ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Belief:
+    """What is made of a step: heard, remembered, and both together."""
+
+    heard: Heard
+    recalled: Recollection
+    chords: Distribution
+
+
 @dataclass(frozen=True, slots=True)
 class _Sounding:
     """A chord of the plan as it is voiced, over [start, end)."""
@@ -138,6 +153,14 @@ class Accompanist:
         Steers the clock after the soloist; without it the tempo is not ours.
     mends : bool
         Whether a chord may change inside its grid step.
+    remembers : bool
+        Whether it recognises what comes round.
+    calm : bool
+        Whether it changes chords less readily.
+    listen_beats : int
+        How long it listens, at most, until it is sure enough to come in.
+    plan_bars : int
+        How far a plan reaches.
     explain : callable, optional
         Is given every decision.
     """
@@ -155,10 +178,15 @@ class Accompanist:
         end_after_bars: int,
         pacer: Pacer | None = None,
         mends: bool = True,
+        remembers: bool = True,
+        calm: bool = False,
+        listen_beats: int = DEFAULT_LISTEN_BEATS,
+        plan_bars: int = PLAN_BARS,
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
         self._ear = ear
-        self._foresight = Foresight(brain, meter, PLAN_BARS * len(meter.steps))
+        self._foresight = Foresight(brain, meter, plan_bars * len(meter.steps))
+        self._memory = FormMemory(meter)
         self.arranger = arranger
         self._meter = meter
         self.lead_ticks = lead_ticks
@@ -167,6 +195,9 @@ class Accompanist:
         self._end_after_bars = end_after_bars
         self.pacer = pacer
         self._mends = mends
+        self._remembers = remembers
+        self._manner = policy.CALM if calm else policy.READY
+        self._listen_ticks = listen_beats * meter.beat_ticks
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
@@ -181,6 +212,7 @@ class Accompanist:
         self._ear.reset()
         self._next_step = step_at(self._meter, tick)[0]
         self._foresight.reset(self._next_step)
+        self._memory.reset()
         self._moments: dict[int, Moment] = {}
         self._sent: dict[int, _Sent] = {}
         self._plan: list[_Sounding] = []
@@ -334,26 +366,53 @@ class Accompanist:
         if moment.point is Point.CLOSE:
             orders = self._ask_for_cutoffs(moment.cutoff)
             if self._first_heard is not None:
-                self._foresight.close(moment.step, self._believe(moment)[1])
+                self._close(moment)
         elif self._now is not None and self._is_over(moment):
             orders = self._end(moment, self._now)
         elif self._now is not None or self._may_enter(moment):
             orders = self._decide(moment)
         return orders
 
-    def _believe(self, moment: Moment) -> tuple[Heard, Distribution]:
+    def _believe(self, moment: Moment) -> _Belief:
         """Pool what was heard of the moment's step with what was expected there."""
         heard = self._ear.hear(moment.start, moment.cutoff, moment.end)
-        expected = self._foresight.expected
-        return heard, pool(expected, heard.chords, self.ai_weight, heard.expected)
+        evidence = fusion.Evidence(
+            heard.chords,
+            heard.opinion.chords,
+            heard.expected,
+            heard.stated,
+            heard.share,
+        )
+        weights = fusion.weights_for(self.ai_weight, heard.share)
+        pooled = fusion.pool(self._foresight.expected, evidence, weights)
+        recalled = NO_RECOLLECTION
+        if self._remembers:
+            since_line = moment.cutoff - moment.start
+            recalled = self._memory.recall(
+                moment.step, heard.opinion.sketch, since_line
+            )
+        settled = fusion.settle(pooled, recalled.chords, recalled.trust, heard.stated)
+        return _Belief(heard, recalled, settled)
+
+    def _close(self, moment: Moment) -> None:
+        """Take a step as heard: the brain looks ahead, the memory keeps it."""
+        belief = self._believe(moment)
+        self._memory.close(moment.step, belief.heard.opinion.sketch, belief.chords)
+        self._foresight.close(moment.step, belief.chords)
 
     def _may_enter(self, moment: Moment) -> bool:
-        """Whether to come in: on a line, with bass and all, once a beat was heard."""
+        """Whether to come in: on a line, with bass and all, once it is sure enough."""
         if moment.point is not Point.LINE or self._first_heard is None:
             return False
         if self.pacer is not None and not self.pacer.is_settled:
             return False
-        return moment.cutoff - self._first_heard >= LISTEN_TICKS
+        listened = moment.cutoff - self._first_heard
+        if listened < min(LISTEN_TICKS, self._listen_ticks):
+            return False
+        if listened >= self._listen_ticks:
+            return True
+        chords = self._believe(moment).chords
+        return policy.confidence_in(chords, int(chords.argmax())) >= ENTER_CONFIDENCE
 
     def _is_over(self, moment: Moment) -> bool:
         """Whether nothing new has come for so long that we end, on a bar line.
@@ -376,8 +435,7 @@ class Accompanist:
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""
-        heard, _ = self._believe(moment)
-        key = self._follow_key(heard)
+        key = self._follow_key(self._believe(moment).heard)
         tonic = _tonic_of(key)
         end = moment.tick + self._meter.bar_ticks
         arrangement = self.arranger.ending(moment.tick, tonic, now.voicing)
@@ -394,34 +452,50 @@ class Accompanist:
 
     def _decide(self, moment: Moment) -> list[Order]:
         """Decide what sounds from this moment on, and plan on from there."""
-        heard, pooled = self._believe(moment)
+        belief = self._believe(moment)
+        heard = belief.heard
         before = None if self._now is None else chord_index(self._now.chord)
         place = (
             policy.Moment.LINE if moment.point is Point.LINE else policy.Moment.INSIDE
         )
-        after = policy.choose(pooled, before, place)
+        after = policy.choose(belief.chords, before, place, self._manner)
         key = self._follow_key(heard)
         if self._explain is not None:
-            self._explain(
-                Decision(
-                    tick=moment.tick,
-                    cutoff_tick=moment.cutoff,
-                    moment=place,
-                    before=before,
-                    after=after,
-                    ear=policy.top_chords(heard.chords),
-                    brain=policy.top_chords(self._foresight.expected),
-                    pooled=policy.top_chords(pooled),
-                    key=key,
-                    key_probability=float(heard.keys.max()),
-                    confidence=policy.confidence_in(pooled, after),
-                    weight=heard.weight,
-                    notes=tuple(note.note for note in heard.notes),
-                )
-            )
+            self._explain(self._record(moment, place, belief, before, after, key))
         if moment.point is Point.MEND and after == before:
             return []
         return [self._lay_plan(moment, after, heard, key)]
+
+    def _record(
+        self,
+        moment: Moment,
+        place: policy.Moment,
+        belief: _Belief,
+        before: int | None,
+        after: int,
+        key: Key,
+    ) -> Decision:
+        heard, recalled = belief.heard, belief.recalled
+        return Decision(
+            tick=moment.tick,
+            cutoff_tick=moment.cutoff,
+            moment=place,
+            before=before,
+            after=after,
+            tables=policy.top_chords(heard.chords),
+            listener=policy.top_chords(heard.opinion.chords),
+            brain=policy.top_chords(self._foresight.expected),
+            memory=policy.top_chords(recalled.chords) if recalled.trust else (),
+            memory_trust=recalled.trust,
+            memory_step=recalled.step,
+            pooled=policy.top_chords(belief.chords),
+            key=key,
+            key_probability=float(heard.keys.max()),
+            keys=policy.top_keys(heard.keys),
+            confidence=policy.confidence_in(belief.chords, after),
+            weight=heard.weight,
+            notes=tuple(note.note for note in heard.notes),
+        )
 
     def _follow_key(self, heard: Heard) -> Key:
         self._key = policy.choose_key(heard.keys, self._key)
@@ -431,13 +505,13 @@ class Accompanist:
 
     def _lay_plan(self, moment: Moment, after: int, heard: Heard, key: Key) -> Replace:
         ahead = [
-            pool(expected, heard.expected, self.ai_weight, heard.expected)
+            fusion.foresee(expected, heard.expected, self.ai_weight)
             for expected in self._foresight.ahead(after)
         ]
         # Foreseen chords hold unless another is likelier, like those decided on.
         chosen = [after]
         for chances in ahead:
-            chosen.append(policy.choose(chances, chosen[-1]))
+            chosen.append(policy.choose(chances, chosen[-1], manner=self._manner))
         chords = [CHORDS[index] for index in chosen]
         ends = [
             step_start(self._meter, moment.step + 1 + i) for i in range(len(chords))

@@ -184,6 +184,18 @@ def render(
 
 
 @main.command()
+@click.argument("file", metavar="FILE.jsonl", type=_PATH)
+@click.option(
+    "--all", "all_of_them", is_flag=True, help="Tell of decisions to stay, too."
+)
+def explain(file: Path, all_of_them: bool) -> None:
+    """Tell what a file says that `jackcomp render --explain` wrote."""
+    from jackcomp.explaining import read_page
+
+    click.echo(read_page(file, all_of_them=all_of_them))
+
+
+@main.command()
 @click.option(
     "--latency", is_flag=True, help="Show how late each port is, in frames and ms."
 )

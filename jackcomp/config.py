@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from jackcomp.errors import ConfigError
-from jackcomp.options import IN_FILE_ONLY, OPTIONS, ByMeter, Option, count_pulses
+from jackcomp.options import (
+    IN_FILE_ONLY,
+    OPTIONS,
+    ByMeter,
+    Option,
+    Split,
+    count_pulses,
+)
 from jackcomp.theory.key import Key
 from jackcomp.timeline.meter import Meter
 
@@ -47,6 +54,9 @@ class Settings:
     style: str = "ballad"
     seed: int = 0
     ai_weight: float = field(default_factory=_fitted_ai_weight)
+    split: Split = "auto"
+    listen_beats: int = 8
+    calm: bool = False
     lead_ms: float = 45.0
     gain: float = 1.0
     solo: bool = True

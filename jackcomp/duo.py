@@ -8,19 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jackcomp.accompanist import Accompanist
+from jackcomp.accompanist import PLAN_BARS, Accompanist
 from jackcomp.arranger.arrange import Arranger
 from jackcomp.arranger.pattern import Style, load_style
 from jackcomp.brain.model import Brain
 from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
+from jackcomp.ear.listener import load_listener
 from jackcomp.ear.pulse import PulseTracker
 from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.ear.tables import EarTables, load_ear_tables
 from jackcomp.engine.link import EngineSettings
 from jackcomp.messages import Order, Part, ProgramChange
 from jackcomp.metronome import make_metronome
+from jackcomp.network import Network
 from jackcomp.pacing import TAPS, Pacer, Steering, Told
 from jackcomp.timeline.clock import ONE_TICK, Anchor, bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
@@ -55,11 +57,12 @@ class Models:
 
     brain: Brain
     ear: EarTables
+    listener: Network
 
 
 def load_models() -> Models:
     """Load the models that are installed with jackcomp."""
-    return Models(Brain.load(), load_ear_tables())
+    return Models(Brain.load(), load_ear_tables(), load_listener())
 
 
 def lead_frames(settings: Settings, rate: int, period: int) -> int:
@@ -88,13 +91,15 @@ def build_accompanist(
     models: Models | None = None,
     pacer: Pacer | None = None,
     mends: bool = True,
+    remembers: bool = True,
+    plan_bars: int = PLAN_BARS,
     explain: Callable[[Decision], None] | None = None,
 ) -> Accompanist:
     """Load the style, and the models unless they are given; join the rooms."""
     style = load_style(style_name(settings))
     models = models or load_models()
     return Accompanist(
-        Ear(models.ear, place.meter, settings.key),
+        Ear(models.ear, models.listener, place.meter, settings.key, settings.split),
         models.brain,
         Arranger(style, place.meter, settings.seed),
         place.meter,
@@ -104,6 +109,10 @@ def build_accompanist(
         end_after_bars=settings.end_after,
         pacer=pacer,
         mends=mends,
+        remembers=remembers,
+        calm=settings.calm,
+        listen_beats=settings.listen_beats,
+        plan_bars=plan_bars,
         explain=explain,
     )
 

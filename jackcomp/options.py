@@ -9,10 +9,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from jackcomp.checked import Convert, choice, flag, integer, number, text
 from jackcomp.theory.key import Key, parse_key
 from jackcomp.timeline.meter import Meter, parse_meter
+
+Split: TypeAlias = int | Literal["auto", "off"]
+"""Where the hands part: the lowest note of the right hand, or how to find it."""
 
 ByMeter = tuple[tuple[Meter, tuple[int, ...]], ...]
 """For some meters a row of numbers, one for each pulse of a bar."""
@@ -125,6 +129,15 @@ def _key(value: object) -> Key | None:
         raise ValueError("auto, or a key such as C, F#, Am or Bbm") from error
 
 
+def _split(value: object) -> Split:
+    if value in ("auto", "off"):
+        return "auto" if value == "auto" else "off"
+    try:
+        return integer(1, 127)(_read_whole(value) if isinstance(value, str) else value)
+    except ValueError as error:
+        raise ValueError("auto, off, or a MIDI note from 1 to 127") from error
+
+
 def _style(value: object) -> str:
     # Late, because --help has no need of it.
     from jackcomp.arranger.pattern import list_styles
@@ -197,6 +210,21 @@ MUSICAL = (
         *("ai_weight", 0, 1, "WEIGHT"),
         "How much the model counts against the ear: 0 is the ear alone, 1 the model "
         "alone; default: fitted on songs.",
+    ),
+    Option(
+        "split",
+        _split,
+        "NOTE",
+        "Lowest MIDI note of the right hand; what lies below states the chords. "
+        "Default: auto, found by listening; off: all is melody.",
+    ),
+    whole_option(
+        *("listen_beats", 0, 64, "BEATS"),
+        "How long it listens, at most, until it is sure enough to come in.",
+    ),
+    _switch(
+        *("calm", "--calm/--no-calm"),
+        "Change chords less readily, or as readily as songs do (default).",
     ),
     _number("lead", 5, 500, "MS", "Milliseconds from a decision to its sound."),
     _number("gain", 0, 4, "FACTOR", "Loudness of the accompaniment."),

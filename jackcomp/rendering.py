@@ -27,7 +27,7 @@ from jackcomp.solo import Solo, read_solo
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.key import format_key
 from jackcomp.timeline.clock import Anchor, Timeline, bpm_to_ns_per_quarter
-from jackcomp.timeline.meter import Meter
+from jackcomp.timeline.meter import Meter, format_position
 
 TAIL_SECONDS = 2
 
@@ -87,7 +87,7 @@ def render(settings: Settings, job: RenderJob) -> None:
         explain = None
         if job.explain is not None:
             lines = stack.enter_context(files[job.explain].open("w", encoding="utf-8"))
-            explain = _explain_into(lines, timeline)
+            explain = _explain_into(lines, timeline, meter)
         write = None
         if job.wav is not None:
             write = stack.enter_context(_wav_writer(files[job.wav], job.rate))
@@ -307,12 +307,17 @@ def _wav_writer(
         yield file.write
 
 
-def _explain_into(lines: TextIO, timeline: Timeline) -> Callable[[Decision], None]:
+def _explain_into(
+    lines: TextIO, timeline: Timeline, meter: Meter
+) -> Callable[[Decision], None]:
     """Write a line a decision; offline, all of the lead is left as slack."""
 
     def write(decision: Decision) -> None:
         lead = timeline.seconds(decision.tick) - timeline.seconds(decision.cutoff_tick)
-        record = decision.explain() | {"slack_ms": round(1000 * lead, 3)}
+        record = decision.explain() | {
+            "position": format_position(meter, decision.tick),
+            "slack_ms": round(1000 * lead, 3),
+        }
         lines.write(json.dumps(record) + "\n")
 
     return write

@@ -1,9 +1,12 @@
-"""Ear and brain as one distribution: a log-linear pool.
+"""Ear, brain and memory as one distribution.
 
-Two things temper the brain. It foresees from chords that are guesses, so with some
-probability its history is wrong and it knows no more than the key does. And what
-the key expects is in the ear's distribution already, so only the rest of what the
-brain says is news.
+Ear and brain meet in a log-linear pool. The ear has two opinions, that of the counted
+tables and that of the listener, a network. Two things temper the brain: it foresees
+from chords that are guesses, so with some probability its history is wrong and it
+knows no more than the key does; and what the key expects is in the tables' opinion
+already, so only the rest of what the brain says is news. What the form memory
+remembers is mixed in after that, as another possibility: the soloist is in the form,
+or he is not. What his left hand states has the last word.
 
 Distributions are float32 ``(169,)`` in the order of ``theory.vocabulary``. The
 numbers were fitted on validation songs with ``python -m export.fit_pool``.
@@ -25,8 +28,8 @@ class PoolWeights:
 
     Attributes
     ----------
-    ear : float
-        Exponent of the ear's distribution.
+    tables, listener : float
+        Exponents of the ear's opinions.
     brain : float
         Exponent of what the brain says beyond the key.
     doubt : float
@@ -35,77 +38,138 @@ class PoolWeights:
         Which part of the key's expectation is taken out of the brain's: 1 all.
     """
 
-    ear: float
+    tables: float
+    listener: float
     brain: float
     doubt: float
     news_only: float
 
 
-EAR_ALONE = PoolWeights(ear=1.0, brain=0.0, doubt=0.35, news_only=1.0)
-FITTED = PoolWeights(ear=1.0, brain=0.4, doubt=0.35, news_only=1.0)
-BRAIN_ALONE = PoolWeights(ear=0.0, brain=1.0, doubt=0.0, news_only=0.0)
+# Before the line of a step, just after it, and when it has been heard to its end.
+BEFORE = PoolWeights(0.25, 0.75, 0.25, 0.35, 1.0)
+BEGUN = PoolWeights(0.25, 0.75, 0.2, 0.35, 1.0)
+WHOLE = PoolWeights(0.25, 0.75, 0.15, 0.35, 1.0)
+BRAIN_ALONE = PoolWeights(0.0, 0.0, brain=1.0, doubt=0.0, news_only=0.0)
 
 # Nobody's certainty may silence the other.
 _LEAST = 1e-7
 
 
-def pool(
-    brain: Distribution,
-    ear: Distribution,
-    ai_weight: float = DEFAULT_AI_WEIGHT,
-    expected: Distribution | None = None,
-) -> Distribution:
-    """Pool what the brain foresees with what the ear hears.
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """What the ear has to say of a step.
+
+    Attributes
+    ----------
+    tables, listener : ndarray, shape=(169,), float32
+        Its two opinions.
+    expected : ndarray, shape=(169,), float32
+        What the key alone makes of the chords.
+    stated : ndarray, shape=(169,), float64
+        Log-odds by what the left hand plays; zero where it rests.
+    share : float
+        How much of the step has been heard, 0 (before its line) to 1.
+    """
+
+    tables: Distribution
+    listener: Distribution
+    expected: Distribution
+    stated: NDArray[np.float64]
+    share: float
+
+
+def weights_for(ai_weight: float, share: float) -> PoolWeights:
+    """Give the weights for a step that has been heard so far.
 
     Parameters
     ----------
-    brain, ear : ndarray, shape=(169,), float32
-        Distributions over chords.
     ai_weight : float
         0 gives the ear alone, 1 the brain alone, 0.5 the fitted mixture; between
         these the weights go in straight lines.
-    expected : ndarray, shape=(169,), float32, optional
-        What the key alone expects; uniform by default.
-
-    Returns
-    -------
-    ndarray, shape=(169,), float32
-        Sums to 1.
+    share : float
+        How much of the step has been heard, 0 to 1.
 
     Raises
     ------
     ValueError
         If ``ai_weight`` is not between 0 and 1.
     """
-    if expected is None:
-        expected = np.full_like(ear, 1.0 / len(ear))
-    return pool_weighted(brain, ear, expected, weights_for(ai_weight))
-
-
-def weights_for(ai_weight: float) -> PoolWeights:
-    """Give the weights for an ``--ai-weight`` from 0 to 1; see `pool`."""
     if not 0.0 <= ai_weight <= 1.0:
         raise ValueError(f"ai weight {ai_weight}: expected a number from 0 to 1")
+    fitted = _between(BEGUN, WHOLE, share) if share > 0.0 else BEFORE
+    ear_alone = PoolWeights(
+        fitted.tables, fitted.listener, 0.0, fitted.doubt, fitted.news_only
+    )
     if ai_weight <= DEFAULT_AI_WEIGHT:
-        low, high, share = EAR_ALONE, FITTED, ai_weight / DEFAULT_AI_WEIGHT
-    else:
-        low, high = FITTED, BRAIN_ALONE
-        share = (ai_weight - DEFAULT_AI_WEIGHT) / (1.0 - DEFAULT_AI_WEIGHT)
+        return _between(ear_alone, fitted, ai_weight / DEFAULT_AI_WEIGHT)
+    rest = (ai_weight - DEFAULT_AI_WEIGHT) / (1.0 - DEFAULT_AI_WEIGHT)
+    return _between(fitted, BRAIN_ALONE, rest)
+
+
+def pool(brain: Distribution, evidence: Evidence, weights: PoolWeights) -> Distribution:
+    """Pool what the brain foresees with what the ear hears.
+
+    The left hand is left out; `settle` hears it.
+
+    Returns
+    -------
+    ndarray, shape=(169,), float32
+        Sums to 1.
+    """
+    trusted = (1.0 - weights.doubt) * brain + weights.doubt * evidence.expected
+    logs = weights.brain * _log(trusted)
+    logs -= weights.brain * weights.news_only * _log(evidence.expected)
+    logs += weights.tables * _log(evidence.tables)
+    logs += weights.listener * _log(evidence.listener)
+    return _normalise(logs)
+
+
+def settle(
+    pooled: Distribution,
+    remembered: Distribution,
+    trust: float,
+    stated: NDArray[np.float64],
+) -> Distribution:
+    """Mix in what the memory remembers, and let the left hand have its say.
+
+    Parameters
+    ----------
+    pooled : ndarray, shape=(169,), float32
+        As `pool` gives it.
+    remembered : ndarray, shape=(169,), float32
+        What was believed where the melody was the same.
+    trust : float
+        How much of the result the memory is, 0 to 1.
+    stated : ndarray, shape=(169,), float64
+        Log-odds by what the left hand plays.
+
+    Returns
+    -------
+    ndarray, shape=(169,), float32
+        Sums to 1.
+    """
+    mixed = (1.0 - trust) * pooled + trust * remembered
+    return _normalise(_log(np.asarray(mixed, np.float32)) + stated)
+
+
+def foresee(
+    brain: Distribution, expected: Distribution, ai_weight: float
+) -> Distribution:
+    """Pool what the brain foresees for a step of which nothing was heard yet."""
+    evidence = Evidence(expected, expected, expected, np.zeros(len(expected)), 0.0)
+    return pool(brain, evidence, weights_for(ai_weight, 0.0))
+
+
+def _between(one: PoolWeights, other: PoolWeights, share: float) -> PoolWeights:
     return PoolWeights(
         *(
-            (1.0 - share) * getattr(low, name) + share * getattr(high, name)
+            (1.0 - share) * getattr(one, name) + share * getattr(other, name)
             for name in PoolWeights.__slots__
         )
     )
 
 
-def pool_weighted(
-    brain: Distribution, ear: Distribution, expected: Distribution, weights: PoolWeights
-) -> Distribution:
-    """Pool with given weights; the parameters are those of `pool`."""
-    trusted = (1.0 - weights.doubt) * brain + weights.doubt * expected
-    logs = weights.ear * _log(ear) + weights.brain * _log(trusted)
-    logs -= weights.brain * weights.news_only * _log(expected)
+def _normalise(logs: NDArray[np.float64]) -> Distribution:
     chances = np.exp(logs - logs.max())
     return np.asarray(chances / chances.sum(), np.float32)
 

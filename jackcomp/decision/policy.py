@@ -30,16 +30,28 @@ class Moment(Enum):
     INSIDE = "inside"
 
 
-# What a change needs; fitted on validation songs (docs/decisions, the page on
-# the ear). A new quality over the same root is colour, and waits for a line.
-CHANGE_LOG_ODDS = {Moment.LINE: 0.0, Moment.INSIDE: 0.4}
-QUALITY_LOG_ODDS = 0.4
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What a change needs, in log-odds against what sounds.
+
+    A new quality over the same root is colour, and waits for a line.
+    """
+
+    line: float
+    inside: float
+    quality: float
+
+
+# Fitted on validation songs (docs/decisions, the page on the decision).
+READY = Manner(line=0.0, inside=0.3, quality=0.4)
+CALM = Manner(line=0.4, inside=0.7, quality=0.8)
 KEY_LOG_ODDS = 1.0
 N_EXPLAINED = 5
+N_KEYS_EXPLAINED = 3
 
 _TRIADS = tuple(dict.fromkeys(quality.triad for quality in QUALITIES))
 N_TRIADS = 12 * len(_TRIADS)
-_TRIAD_OF = np.array(
+TRIAD_OF = np.array(
     [
         root * len(_TRIADS) + _TRIADS.index(quality.triad)
         for root in range(12)
@@ -62,11 +74,16 @@ class Decision:
         On the line of a step, or inside it.
     before, after : int or None, int
         Vocabulary indices of what sounded and what shall; None for nothing yet.
-    ear, brain, pooled : tuple of (int, float)
-        The five likeliest chords of each and their probabilities; ``brain`` is
-        empty where it was not asked or came too late.
+    tables, listener, brain, memory, pooled : tuple of (int, float)
+        The five likeliest chords of each and their probabilities: the ear's counted
+        tables and its network, the brain, the form memory (empty where nothing is
+        like this step), and all of them together.
+    memory_trust, memory_step : float, int or None
+        How much of the whole the memory is, and the grid step it remembers best.
     key, key_probability : Key, float
-        The likeliest key.
+        The key that is shown, and how likely the likeliest is.
+    keys : tuple of (int, float)
+        The likeliest keys, indices of ``theory.key.KEYS``.
     confidence : float
         Probability of the chosen triad, 0 to 1.
     weight : float
@@ -80,11 +97,16 @@ class Decision:
     moment: Moment
     before: int | None
     after: int
-    ear: tuple[tuple[int, float], ...]
+    tables: tuple[tuple[int, float], ...]
+    listener: tuple[tuple[int, float], ...]
     brain: tuple[tuple[int, float], ...]
+    memory: tuple[tuple[int, float], ...]
+    memory_trust: float
+    memory_step: int | None
     pooled: tuple[tuple[int, float], ...]
     key: Key
     key_probability: float
+    keys: tuple[tuple[int, float], ...]
     confidence: float
     weight: float
     notes: tuple[int, ...]
@@ -107,11 +129,16 @@ class Decision:
             "moment": self.moment.value,
             "before": None if self.before is None else self._label(self.before),
             "after": self._label(self.after),
-            "ear": self._labels(self.ear),
+            "ear": self._labels(self.listener),
+            "tables": self._labels(self.tables),
             "brain": self._labels(self.brain),
+            "memory": self._labels(self.memory),
+            "memory_trust": round(self.memory_trust, 4),
+            "memory_step": self.memory_step,
             "pool": self._labels(self.pooled),
             "key": format_key(self.key),
             "key_probability": round(self.key_probability, 4),
+            "keys": [(format_key(KEYS[i]), round(p, 4)) for i, p in self.keys],
             "confidence": round(self.confidence, 4),
             "heard_quarters": round(self.weight, 4),
             "notes": list(self.notes),
@@ -127,7 +154,10 @@ class Decision:
 
 
 def choose(
-    distribution: Distribution, current: int | None, moment: Moment = Moment.LINE
+    distribution: Distribution,
+    current: int | None,
+    moment: Moment = Moment.LINE,
+    manner: Manner = READY,
 ) -> int:
     """Choose the chord to play.
 
@@ -140,6 +170,8 @@ def choose(
         Vocabulary index of what sounds now; None for nothing yet.
     moment : Moment
         On the line, or inside the step.
+    manner : Manner
+        How readily it changes.
 
     Returns
     -------
@@ -151,12 +183,13 @@ def choose(
     best = _best_quality(distribution, triad)
     if current is None or current == NO_CHORD_INDEX:
         return best
-    if triad == _TRIAD_OF[current]:
+    if triad == TRIAD_OF[current]:
         likelier = _log_odds(distribution[best], distribution[current])
-        wanted = moment is Moment.LINE and likelier > QUALITY_LOG_ODDS
+        wanted = moment is Moment.LINE and likelier > manner.quality
     else:
-        odds = _log_odds(chances[triad], chances[_TRIAD_OF[current]])
-        wanted = odds > CHANGE_LOG_ODDS[moment]
+        odds = _log_odds(chances[triad], chances[TRIAD_OF[current]])
+        needed = manner.line if moment is Moment.LINE else manner.inside
+        wanted = odds > needed
     return best if wanted else current
 
 
@@ -170,7 +203,7 @@ def sum_triads(distribution: Distribution) -> NDArray[np.float64]:
         of the quality table. No chord is left out.
     """
     chances = np.zeros(N_TRIADS)
-    np.add.at(chances, _TRIAD_OF, distribution[:NO_CHORD_INDEX])
+    np.add.at(chances, TRIAD_OF, distribution[:NO_CHORD_INDEX])
     return chances
 
 
@@ -178,13 +211,19 @@ def confidence_in(distribution: Distribution, chord: int) -> float:
     """Give the probability of a chord's triad, 0 to 1; 0 for no chord."""
     if chord == NO_CHORD_INDEX:
         return 0.0
-    return float(min(sum_triads(distribution)[_TRIAD_OF[chord]], 1.0))
+    return float(min(sum_triads(distribution)[TRIAD_OF[chord]], 1.0))
 
 
 def top_chords(distribution: Distribution) -> tuple[tuple[int, float], ...]:
     """Give the five likeliest chords, the likeliest first, and how likely."""
     order = np.argsort(-distribution, kind="stable")[:N_EXPLAINED]
     return tuple((int(index), float(distribution[index])) for index in order)
+
+
+def top_keys(keys: KeyDistribution) -> tuple[tuple[int, float], ...]:
+    """Give the three likeliest keys, the likeliest first, and how likely."""
+    order = np.argsort(-keys, kind="stable")[:N_KEYS_EXPLAINED]
+    return tuple((int(index), float(keys[index])) for index in order)
 
 
 def choose_key(keys: KeyDistribution, current: Key | None) -> Key:
@@ -230,7 +269,7 @@ def cutoff_frame(effect_frame: int, lead_frames: int, period_frames: int) -> int
 
 def _best_quality(distribution: Distribution, triad: int) -> int:
     """Give the likeliest chord of a triad."""
-    of_triad = np.where(triad == _TRIAD_OF, distribution[:NO_CHORD_INDEX], -1.0)
+    of_triad = np.where(triad == TRIAD_OF, distribution[:NO_CHORD_INDEX], -1.0)
     return int(of_triad.argmax())
 
 

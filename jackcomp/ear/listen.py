@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jackcomp.arrays import Distribution, KeyDistribution
+from jackcomp.ear.hands import Split, part_hands, score_stated
 from jackcomp.ear.harmony import SOUNDING, TAIL, ChordScorer, gather_evidence
 from jackcomp.ear.key import (
     CELL_TICKS,
@@ -19,10 +20,12 @@ from jackcomp.ear.key import (
     gather_key_evidence,
     hold_key,
 )
+from jackcomp.ear.listener import Listener, Opinion
 from jackcomp.ear.tables import EarTables
 from jackcomp.ear.window import HeardNote, NoteWindow
+from jackcomp.network import Network
 from jackcomp.theory.key import Key, key_index
-from jackcomp.timeline.meter import Meter
+from jackcomp.timeline.meter import Meter, step_at
 
 MEMORY_BARS = 4
 
@@ -34,7 +37,9 @@ class Heard:
     Attributes
     ----------
     chords : ndarray, shape=(169,), float32
-        Distribution from notes and key.
+        Distribution from notes and key, by the counted tables.
+    opinion : Opinion
+        What the network makes of the same notes and of all before them.
     expected : ndarray, shape=(169,), float32
         Distribution from the key alone, for who wants to know what the notes
         added.
@@ -44,16 +49,23 @@ class Heard:
         How much was heard of the step itself, in quarters of sound.
     evidence : ndarray, shape=(7, 2, 12), float64
         The notes summed up by place, as `gather_evidence` gives them.
+    stated : ndarray, shape=(169,), float64
+        Log-odds of the chords by what the left hand plays; zero where it rests.
+    share : float
+        How much of the step is over, 0 to 1.
     notes : tuple of HeardNote
         The notes that decided: those of the step, or, while there are none,
         those of the step before.
     """
 
     chords: Distribution
+    opinion: Opinion
     expected: Distribution
     key_state: KeyState
     weight: float
     evidence: NDArray[np.float64]
+    stated: NDArray[np.float64]
+    share: float
     notes: tuple[HeardNote, ...]
 
     @property
@@ -69,13 +81,27 @@ class Ear:
     ----------
     tables : EarTables
         As `jackcomp.ear.tables.load_ear_tables` gives them.
+    network : Network
+        As `jackcomp.ear.listener.load_listener` gives it.
     meter : Meter
         Says how long the felt beat and the bar are; the steps are the caller's.
     key : Key, optional
         A key that is known; without it the ear finds it.
+    split : Split
+        Which notes are the left hand's.
     """
 
-    def __init__(self, tables: EarTables, meter: Meter, key: Key | None = None) -> None:
+    def __init__(
+        self,
+        tables: EarTables,
+        network: Network,
+        meter: Meter,
+        key: Key | None = None,
+        split: Split = "auto",
+    ) -> None:
+        self._meter = meter
+        self._split = split
+        self._listener = Listener(network, meter)
         self._window = NoteWindow()
         self._keys = KeyListener(tables.key)
         self._scorer = ChordScorer(tables.harmony)
@@ -88,6 +114,7 @@ class Ear:
         """Forget all notes and what they said of the key."""
         self._window.reset()
         self._keys.reset()
+        self._listener.reset()
         self._next_cell: int | None = None  # None until the first note
 
     def set_key(self, key: Key | None) -> None:
@@ -125,22 +152,35 @@ class Ear:
         -------
         Heard
         """
+        step = step_at(self._meter, start_tick)[0]
+        known = [note for note in self._window.notes if note.onset < now_tick]
+        hands = part_hands(known, now_tick, self._split)
+        opinion = self._listener.hear(hands.melody, step, now_tick)
         self._close_cells(now_tick)
         state = self._hear_keys(now_tick)
         before = 2 * start_tick - end_tick
         stop = min(now_tick, end_tick)
-        notes = [n for n in self._window.notes_since(before) if n.onset < stop]
+        notes = [
+            n
+            for n in hands.melody
+            if n.onset < stop and (n.end is None or n.end > before)
+        ]
         evidence = gather_evidence(
             notes, start_tick, now_tick, end_tick, self._pulse_ticks
         )
+        stated = [n for n in hands.left if n.sounding_ticks(start_tick, stop)]
         inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
+        length = end_tick - start_tick
         return Heard(
             chords=self._scorer.score(evidence, state, begun=now_tick > start_tick),
+            opinion=opinion,
             expected=self._scorer.expect(state),
             key_state=state,
             weight=float(evidence[:TAIL, SOUNDING].sum()),
             evidence=evidence,
-            notes=tuple(inside or notes),
+            stated=score_stated(stated),
+            share=min(max(now_tick - start_tick, 0) / length, 1.0),
+            notes=tuple(stated + inside or notes),
         )
 
     def _close_cells(self, now: int) -> None:

@@ -84,6 +84,11 @@ class NoteWindow:
         return (n for n in self._notes if n.end is None or n.end > tick)
 
     @property
+    def notes(self) -> tuple[HeardNote, ...]:
+        """All notes that are remembered, by onset."""
+        return tuple(self._notes)
+
+    @property
     def first(self) -> HeardNote | None:
         """The earliest note that is remembered."""
         return self._notes[0] if self._notes else None

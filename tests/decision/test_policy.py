@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jackcomp.decision.policy import (
-    CHANGE_LOG_ODDS,
+    CALM,
+    READY,
     Decision,
     Moment,
     choose,
@@ -71,7 +72,15 @@ def test_a_new_colour_waits_for_the_line():
 
 
 def test_mending_is_harder_than_changing():
-    assert CHANGE_LOG_ODDS[Moment.INSIDE] > CHANGE_LOG_ODDS[Moment.LINE] >= 0
+    for manner in (READY, CALM):
+        assert manner.inside > manner.line >= 0
+
+
+def test_a_calm_accompanist_needs_better_reasons():
+    distribution = chances(C_maj=0.3, A_min=0.35)
+    sounding = index_of("C:maj")
+    assert choose(distribution, sounding, manner=READY) == index_of("A:min")
+    assert choose(distribution, sounding, manner=CALM) == sounding
 
 
 @given(some_distributions, st.sampled_from(list(Moment)))
@@ -133,11 +142,16 @@ def test_a_decision_explains_itself():
         moment=Moment.INSIDE,
         before=index_of("C:maj"),
         after=index_of("A:min"),
-        ear=top_chords(distribution),
-        brain=(),
+        tables=top_chords(distribution),
+        listener=top_chords(distribution),
+        brain=top_chords(distribution),
+        memory=(),
+        memory_trust=0.0,
+        memory_step=None,
         pooled=top_chords(distribution),
         key=parse_key("Am"),
         key_probability=0.7,
+        keys=((key_index(parse_key("Am")), 0.7),),
         confidence=0.6,
         weight=0.4,
         notes=(69, 72),
@@ -149,7 +163,8 @@ def test_a_decision_explains_itself():
     assert record["key"] == "Am"
     assert record["ear"][0][0] == "A:min"
     assert len(record["pool"]) == 5
-    assert record["brain"] == []
+    assert record["keys"] == [["Am", 0.7]]
+    assert record["memory"] == []
 
 
 @pytest.mark.parametrize("key", KEYS, ids=str)

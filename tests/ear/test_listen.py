@@ -4,19 +4,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jackcomp.ear.listen import Ear
+from jackcomp.ear.listener import load_listener
 from jackcomp.ear.tables import load_ear_tables
 from jackcomp.theory.key import KEYS, key_index, parse_key
 from jackcomp.theory.vocabulary import CHORDS, transpose_index
 from jackcomp.timeline.meter import parse_meter
 
 TABLES = load_ear_tables()
+NETWORK = load_listener()
 METER = parse_meter("4/4")
 STEP = 3840
 LEAD = 173
 
 
-def new_ear(key=None):
-    return Ear(TABLES, METER, key)
+def new_ear(key=None, split="auto"):
+    return Ear(TABLES, NETWORK, METER, key, split)
 
 
 def feed(ear, events):
@@ -137,7 +139,7 @@ def test_a_fixed_key_is_not_doubted_and_can_be_let_go():
 
 
 def test_the_pedal_keeps_a_chord_in_the_ear():
-    dry, wet = new_ear(), new_ear()
+    dry, wet = new_ear(split="off"), new_ear(split="off")
     wet.pedal(0, True)
     for ear in (dry, wet):
         for note in (60, 64, 67):
@@ -149,7 +151,7 @@ def test_the_pedal_keeps_a_chord_in_the_ear():
 
 
 def test_a_note_just_before_the_line_belongs_to_the_step_after():
-    ear = new_ear(parse_key("C"))
+    ear = new_ear(parse_key("C"), split="off")
     ear.note_on(STEP - 100, 65, 90)
     ear.note_on(STEP - 100, 69, 90)
     ear.note_on(STEP - 100, 72, 90)

@@ -17,6 +17,7 @@ from export.count_ear import (
 )
 from export.songs import LEADSHEET_FILES, read_songs
 from jackcomp.ear.harmony import TAIL
+from jackcomp.ear.listener import load_listener
 from jackcomp.ear.tables import checksum, load_ear_tables
 
 
@@ -55,7 +56,7 @@ def test_chords_are_made_of_their_own_tones(melodies):
 
 def test_a_melody_is_heard_step_by_step(melodies):
     melody = melodies[0]
-    steps = list(melody.listen(load_ear_tables()))
+    steps = list(melody.listen(load_ear_tables(), load_listener()))
     assert [step for step, _ in steps] == melody.song.steps()
     assert {len(cuts) for _, cuts in steps} == {4}
 

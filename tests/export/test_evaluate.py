@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from export import evaluate, rivals, scores
-from export.scores import Share, count_matches, pool, score_chords, score_key
+from export import casting, evaluate, key_scores, rivals, scores
+from export.key_scores import score_key
+from export.scores import Share, count_matches, cut_out, pool, score_chords
 from export.songs import LEADSHEET_FILES, Bar, ChordSpan, read_songs
 from export.stage import BarMap, Stage, give, lay_spans, main_meter
 from jackcomp.config import Settings
@@ -200,12 +201,31 @@ def test_a_doubtful_key_is_not_judged(read, fields):
 
 def test_every_key_has_a_name_for_mir_eval():
     for key in KEYS:
-        assert mir_eval.key.weighted_score(*[scores._key_name(key)] * 2) == 1
+        assert mir_eval.key.weighted_score(*[key_scores._key_name(key)] * 2) == 1
 
 
 def test_songs_are_pooled_by_their_length():
     pooled = pool([{"root": Share(1, 1)}, {"root": Share(0, 3)}, {"key": Share(0, 0)}])
     assert pooled == {"root": 0.25}
+
+
+def test_where_one_lost_song_is_not_the_rule_songs_are_pooled_by_the_median():
+    songs = [{"key_lock_beats": Share(beats, 1)} for beats in (1, 2, 900)]
+    assert pool(songs) == {"key_lock_beats": 2}
+
+
+def test_parts_of_a_song_add_up_to_it(songs):
+    for song in songs:
+        start, end = song.spans[0].start, song.spans[-1].end
+        middle = start + (end - start) // 3
+        played = rivals.echo_bar(song)
+        parts = [
+            score_chords(*cut_out(song, played, *ends))["majmin"]
+            for ends in ((start, middle), (middle, end))
+        ]
+        whole = score_chords(song, played)["majmin"]
+        assert sum(part.part for part in parts) == pytest.approx(whole.part)
+        assert sum(part.whole for part in parts) == whole.whole
 
 
 # ---- rivals ----
@@ -214,6 +234,12 @@ def test_songs_are_pooled_by_their_length():
 def test_tonic_holds_the_triad_of_the_key(read):
     (span,) = rivals.hold_tonic(read(key={"tonic": 9, "mode": "minor"}))
     assert (span.start, span.end, span.label) == (0, 2 * BAR, "A:min")
+
+
+def test_the_loop_is_the_one_of_a_thousand_songs(read):
+    song = read(key={"tonic": 9, "mode": "minor"}, chords=[[0, 16, "C:maj"]])
+    labels = [span.label for span in rivals.loop_four_chords(song)]
+    assert labels == ["C:maj", "G:maj", "A:min", "F:maj"]
 
 
 def test_echo_plays_what_the_bar_before_sang(read):
@@ -243,7 +269,7 @@ def test_rivals_hear_no_note_before_it_sounds(songs, rival):
 
 def test_rivals_fill_the_annotated_time(songs):
     for song in songs:
-        for play in evaluate.RIVALS.values():
+        for play in casting.RIVALS.values():
             played = play(song)
             assert played[0].start == song.spans[0].start
             assert played[-1].end == song.spans[-1].end
@@ -323,6 +349,14 @@ def test_the_period_changes_nothing(stage, read):
     assert stage.play(song, period=64).changes == played.changes
 
 
+@pytest.mark.slow
+def test_a_shorter_plan_changes_nothing_that_sounds(stage, songs):
+    for song in songs[:3]:
+        short, whole = stage.play(song, plan_bars=1), stage.play(song)
+        assert short.changes == whole.changes
+        assert short.decisions == whole.decisions
+
+
 # ---- the report ----
 
 
@@ -332,13 +366,34 @@ def test_the_report_has_its_form(tmp_path, capsys):
     arguments = ["--split", "valid", "--source", "nottingham", "--limit", "2"]
     assert evaluate.main([*arguments, "--json", str(out)]) == 0
     report = json.loads(out.read_text(encoding="utf-8"))
-    assert set(report) == {"rows", "decision_ms", "songs", "settings"}
+    assert set(report) == {
+        *("rows", "paired", "by_position", "reliability"),
+        *("decision_ms", "songs", "settings"),
+    }
     assert tuple(report["rows"]) == evaluate.ROWS
-    for row in report["rows"].values():
-        assert set(row) == {"overall", "nottingham"}
-        assert set(evaluate.COLUMNS[:6]) <= set(row["overall"])
+    for name, row in report["rows"].items():
+        assert {"overall", "nottingham"} <= set(row)
         assert row["overall"] == row["nottingham"]
-    assert set(report["rows"]["system"]["overall"]) == set(evaluate.COLUMNS)
+        if name in casting.KEY_FINDERS:
+            assert set(row["overall"]) == {"key_exact", "key_mirex", "key_exact_16"}
+        else:
+            assert set(evaluate.COLUMNS[:8]) <= set(row["overall"])
+            assert {"ctnctr", "pcs", "mctd", "che", "cc"} <= set(row["overall"])
+            assert set(row["overall:first_16_bars"]) <= set(row["overall"])
+    system = report["rows"]["system"]["overall"]
+    assert {*evaluate.COLUMNS, "key_lock_beats", "key_flaps_per_minute"} <= set(system)
+    tritone = report["rows"]["tritone"]["overall"]
+    assert {"recovery_beats", "key_recovery_beats"} <= set(tritone)
+    gains = report["paired"]["system - no_memory"]["overall"]
+    rows = report["rows"]
+    assert gains["majmin"] == pytest.approx(
+        system["majmin"] - rows["no_memory"]["overall"]["majmin"]
+    )
+    assert gains["low"] <= gains["majmin"] <= gains["high"]
+    assert set(report["by_position"]) == {"system", "no_memory"}
+    assert report["reliability"]["right"].keys() == (
+        report["reliability"]["confidence"].keys()
+    )
     assert 0 < report["decision_ms"]["p50"] <= report["decision_ms"]["max"]
     assert report["songs"] == 2
     assert report["settings"]["not_given"] == ["key", "chords"]
@@ -352,7 +407,7 @@ def test_songs_measured_together_are_measured_alike(songs):
 
 
 def test_rivals_need_no_model(monkeypatch):
-    monkeypatch.setattr(evaluate, "_stage", None)
+    monkeypatch.setattr(casting, "_stage", None)
     report = evaluate.evaluate(split="valid", limit=2, rows=("human",))
     assert report["rows"]["human"]["overall"]["majmin"] == 1
     assert report["decision_ms"] == {"p50": None, "p99": None, "max": None}

@@ -69,9 +69,8 @@ def read(records, tmp_path_factory):
 
 
 def decide(stage, song):
-    decisions = []
-    played = stage.play(song, explain=decisions.append)
-    return decisions, played.changes
+    played = stage.play(song)
+    return [decision for _, decision in played.decisions], played.changes
 
 
 def with_other_harmony(record, dice):

@@ -1,0 +1,135 @@
+"""Make the listener that is played from the one that was trained.
+
+The graph is one step of the network. The weights stay as they were learnt, once for
+all twelve pitch classes; the graph lays them around the circle, and onnxruntime does
+that once, when it loads the file.
+"""
+
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper, parser
+
+from export.listener_model import Around, Listener, interval_table
+from jackcomp.ear.melody import N_FEATURES
+from jackcomp.theory.vocabulary import N_CHORDS
+
+# Opset 17 is read by every onnxruntime since 1.12.
+_GRAPH = """
+<ir_version: 8, opset_import: ["" : 17]>
+listener (float[batch, FEATURES] over, float[batch, FEATURES] heard,
+          float[batch, STATE] state)
+    => (float[batch, CHORDS] chords, float[batch, 24] keys,
+        float[batch, STATE] next_state)
+{
+    hidden, cell = Split <axis = 1> (state, halves)
+    AROUND embed over told_raw
+    told = Relu(told_raw)
+    AROUND enter told entered
+    AROUND again hidden recalled
+    gates_flat = Add(entered, recalled)
+    gates = Reshape(gates_flat, gate_shape)
+    enter_raw, keep_raw, fresh_raw, show_raw = Split <axis = 2> (gates, one_each)
+    enter_gate = Sigmoid(enter_raw)
+    keep_gate = Sigmoid(keep_raw)
+    fresh = Tanh(fresh_raw)
+    show_gate = Sigmoid(show_raw)
+    cells = Reshape(cell, unit_shape)
+    kept = Mul(keep_gate, cells)
+    entering = Mul(enter_gate, fresh)
+    next_cells = Add(kept, entering)
+    bounded = Tanh(next_cells)
+    shown = Mul(show_gate, bounded)
+    next_cell = Flatten <axis = 1> (next_cells)
+    next_hidden = Flatten <axis = 1> (shown)
+    next_state = Concat <axis = 1> (next_hidden, next_cell)
+    AROUND remember next_hidden remembered
+    AROUND hear heard seen
+    first_raw = Add(remembered, seen)
+    first = Relu(first_raw)
+    AROUND think first second_raw
+    second = Relu(second_raw)
+    thought = Add(first, second)
+    by_pitch = Reshape(thought, head_shape)
+    mean = ReduceMean <axes = [1], keepdims = 0> (by_pitch)
+    silence_raw = MatMul(mean, silence_weight)
+    silence = Add(silence_raw, silence_bias)
+    AROUND chords thought with_root
+    chord_logits = Concat <axis = 1> (with_root, silence)
+    chords = Softmax <axis = 1> (chord_logits)
+    AROUND keys thought by_tonic_flat
+    by_tonic = Reshape(by_tonic_flat, key_shape)
+    by_mode = Transpose <perm = [0, 2, 1]> (by_tonic)
+    key_logits = Flatten <axis = 1> (by_mode)
+    keys = Softmax <axis = 1> (key_logits)
+}
+"""
+
+
+def build_listener(model: Listener) -> bytes:
+    """Write one step of the model as ONNX.
+
+    Inputs: ``over`` and ``heard`` (batch, N_FEATURES), ``state`` (batch, 2 * 12 *
+    units), zero at first; float32. Outputs: ``chords`` (batch, 169), ``keys``
+    (batch, 24), probabilities; ``next_state``, which has gone through ``over``.
+    """
+    units, head = model.settings.units, model.settings.head
+    weights: dict[str, NDArray[Any]] = {
+        "intervals": interval_table().numpy(),
+        "twelve": np.array([12]),
+        "once_twelve": np.array([1, 12]),
+        "halves": np.array([12 * units] * 2),
+        "one_each": np.ones(4, np.int64),
+        "gate_shape": np.array([0, 12, 4, units]),
+        "unit_shape": np.array([0, 12, 1, units]),
+        "head_shape": np.array([0, 12, head]),
+        "key_shape": np.array([0, 12, 2]),
+        "silence_weight": model.silence.weight.detach().numpy().T,
+        "silence_bias": model.silence.bias.detach().numpy(),
+    }
+    lines = []
+    for line in _GRAPH.splitlines():
+        words = line.split()
+        if words[:1] == ["AROUND"]:
+            lines += _lay_around(*words[1:], getattr(model, words[1]), weights)
+        else:
+            lines.append(line)
+    sizes = {"FEATURES": N_FEATURES, "STATE": 24 * units, "CHORDS": N_CHORDS}
+    text = "\n".join(lines)
+    for name, size in sizes.items():
+        text = text.replace(name, str(size))
+    graph = parser.parse_model(text)
+    graph.graph.initializer.extend(
+        numpy_helper.from_array(np.ascontiguousarray(array), name)
+        for name, array in weights.items()
+    )
+    onnx.checker.check_model(graph, full_check=True)
+    return graph.SerializeToString()
+
+
+def _lay_around(
+    name: str, told: str, answer: str, layer: Around, weights: dict[str, NDArray[Any]]
+) -> list[str]:
+    """Write an `Around` layer, and put its weights among the others."""
+    inputs, outputs = layer.weight.shape[1:]
+    weights[f"{name}_weight"] = layer.weight.detach().numpy()
+    weights[f"{name}_bias"] = layer.bias.detach().numpy()
+    weights[f"{name}_shape"] = np.array([12 * inputs, 12 * outputs])
+    lines = [
+        f"{name}_turned = Gather <axis = 0> ({name}_weight, intervals)",
+        f"{name}_pairs = Transpose <perm = [0, 2, 1, 3]> ({name}_turned)",
+        f"{name}_dense = Reshape({name}_pairs, {name}_shape)",
+        f"{name}_biases = Tile({name}_bias, twelve)",
+        f"{name}_product = MatMul({told}, {name}_dense)",
+        f"{answer} = Add({name}_product, {name}_biases)",
+    ]
+    if len(layer.plain):
+        weights[f"{name}_plain"] = layer.plain.detach().numpy()
+        lines[2:3] = [
+            f"{name}_pitched = Reshape({name}_pairs, {name}_shape)",
+            f"{name}_plains = Tile({name}_plain, once_twelve)",
+            f"{name}_dense = Concat <axis = 0> ({name}_pitched, {name}_plains)",
+        ]
+    return lines

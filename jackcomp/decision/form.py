@@ -1,0 +1,299 @@
+"""Form memory: what was played under this melody before.
+
+Songs come round: a phrase, an eight-bar strain, a chorus. Each grid step that is
+over leaves a sketch of its melody and what was believed of its harmony. For the step
+at hand the memory looks for earlier ones at the same place of the bar that were led
+up to by the same melody, in this or in any other key, and that begin as this one
+begins; it gives back what was believed there, and how far it trusts it. When the
+soloist leaves the form, the beginning no longer fits and the trust is gone.
+
+A sketch is float32 ``(12, 12)``: by pitch class, C first, how much of six cells it
+fills, and how often it is struck in each. The numbers were fitted on validation
+songs, by likelihood (``python -m export.fit_pool``).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jackcomp.arrays import Distribution
+from jackcomp.theory.vocabulary import N_CHORDS, transpose_index
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
+
+N_CELLS = 6
+SPANS = (2, 4, 8)
+"""How many steps before two places are compared: a motif, a phrase, a strain."""
+
+CYCLES = (2, 4, 8)
+"""Distances in bars that speak for a form when they are multiples of these."""
+
+N_BEST = 16
+CAPACITY = 512
+"""Steps that are remembered; when it is full, the older half goes."""
+
+
+FEATURES = (
+    "earlier",  # 1: there is an earlier step
+    "motif",  # likeness of what led up to it, over each of SPANS ...
+    "phrase",
+    "strain",
+    "same_motif",  # ... and its sixth power: likeness that is next to identity
+    "same_phrase",
+    "same_strain",
+    "begun",  # likeness of what has been heard of the step itself ...
+    "same_begun",  # ... and its fourth power
+    "heard",  # the share of the step that has been heard ...
+    "heard_before",  # ... and that with the likeness of what led up to it
+    "transposed",  # 1 in another key
+    "two_bars",  # 1 where the distance is a multiple of each of CYCLES
+    "four_bars",
+    "eight_bars",
+    "distance",  # logarithm of the distance in bars
+)
+# Log-odds of trusting an earlier step, rather than none.
+WEIGHTS: NDArray[np.float64] = np.array(
+    [
+        *(-6.4, -0.25, 0.05, 0.2, 0.54, 0.41, 0.24, 0.71, 0.34),
+        *(0.0, 0.0, -0.95, -0.08, 0.37, 0.51, 0.64),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recollection:
+    """What the memory says of a step.
+
+    Attributes
+    ----------
+    chords : ndarray, shape=(169,), float32
+        What was believed at the places that are like this one; sums to 1.
+    trust : float
+        0 to 1: how much of the final distribution it should be.
+    step : int or None
+        The place that is most like this one; None where there is none.
+    semitones : int
+        How much higher everything is now than it was there, 0 to 11.
+    """
+
+    chords: Distribution
+    trust: float
+    step: int | None = None
+    semitones: int = 0
+
+
+NO_RECOLLECTION = Recollection(np.full(N_CHORDS, 1.0 / N_CHORDS, np.float32), 0.0)
+
+
+class FormMemory:
+    """Remembers one song.
+
+    Parameters
+    ----------
+    meter : Meter
+        Places are compared only with the same place of a bar.
+    weights : ndarray, shape=(16,), float64
+        By `FEATURES`; the fitted ones by default.
+    """
+
+    def __init__(self, meter: Meter, weights: NDArray[np.float64] = WEIGHTS) -> None:
+        self._meter = meter
+        self._weights = weights
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the song."""
+        self._first = 0
+        self._count = 0
+        self._sketches = np.zeros((CAPACITY, 12, 2 * N_CELLS), np.float32)
+        self._energies = np.zeros(CAPACITY)
+        self._beliefs = np.zeros((CAPACITY, N_CHORDS), np.float32)
+        # For the last eight steps, their products with all before, by transposition.
+        self._products = np.zeros((max(SPANS), CAPACITY, 12))
+
+    def close(
+        self, step: int, sketch: NDArray[np.float32], believed: Distribution
+    ) -> None:
+        """Remember a step that is over.
+
+        Parameters
+        ----------
+        step : int
+            Grid step number, higher than in the last call. Steps left out were
+            silent.
+        sketch : ndarray, shape=(12, 12), float32
+            Its melody.
+        believed : ndarray, shape=(169,), float32
+            Its harmony.
+        """
+        if self._count == 0 or step >= self._first + self._count + CAPACITY // 2:
+            self.reset()
+            self._first = step
+        while self._first + self._count < step:
+            self._append(_SILENCE, NO_RECOLLECTION.chords)
+        self._append(sketch, believed)
+
+    def recall(
+        self, step: int, sketch: NDArray[np.float32], heard_ticks: int
+    ) -> Recollection:
+        """Say what was played at places like this one.
+
+        Parameters
+        ----------
+        step : int
+            Grid step number: the one after the last that was closed; of any other
+            nothing is known.
+        sketch : ndarray, shape=(12, 12), float32
+            Its melody, as far as it has been heard.
+        heard_ticks : int
+            How far that is.
+        """
+        rows = self._find_rows(step)
+        if not len(rows):
+            return NO_RECOLLECTION
+        features = self._describe(rows, sketch, heard_ticks)
+        scores = (features @ self._weights).ravel()
+        best = np.argsort(-scores, kind="stable")[:N_BEST]
+        odds = np.exp(scores[best])
+        shares = odds / (1.0 + odds.sum())
+        places, semitones = np.divmod(best, 12)
+        mixed = shares @ self._look_up(rows[places], semitones)
+        return Recollection(
+            np.asarray(mixed / mixed.sum(), np.float32),
+            float(shares.sum()),
+            self._first + int(rows[places[0]]),
+            int(semitones[0]),
+        )
+
+    def candidates(
+        self, step: int, sketch: NDArray[np.float32], heard_ticks: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Give what `recall` chooses from, to fit its weights.
+
+        Returns
+        -------
+        ndarray, shape=(n, 16), float64
+            `FEATURES` of the likeliest earlier steps, at most `N_BEST`.
+        ndarray, shape=(n, 169), float64
+            What was believed there, moved to where it is now.
+        """
+        rows = self._find_rows(step)
+        if not len(rows):
+            return np.zeros((0, len(FEATURES))), np.zeros((0, N_CHORDS))
+        features = self._describe(rows, sketch, heard_ticks)
+        flat = features.reshape(-1, len(FEATURES))
+        best = np.argsort(-(flat @ self._weights), kind="stable")[:N_BEST]
+        places, semitones = np.divmod(best, 12)
+        return flat[best], self._look_up(rows[places], semitones)
+
+    def _find_rows(self, step: int) -> NDArray[np.int64]:
+        """Give the earlier steps at the same place of the bar."""
+        if step != self._first + self._count:
+            return np.zeros(0, np.int64)
+        bar_steps = len(self._meter.steps)
+        return np.arange(self._count % bar_steps, self._count, bar_steps)
+
+    def _look_up(
+        self, rows: NDArray[np.int64], semitones: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Give what was believed there, moved up, shape (rows, 169)."""
+        moved = self._beliefs[rows[:, None], _MOVED[semitones]]
+        return np.asarray(moved, np.float64)
+
+    def _append(self, sketch: NDArray[np.float32], believed: Distribution) -> None:
+        if self._count == CAPACITY:
+            self._forget_older_half()
+        row = self._count
+        self._sketches[row] = sketch
+        self._energies[row] = np.square(sketch, dtype=np.float64).sum()
+        self._beliefs[row] = believed
+        self._count += 1
+        known = self._sketches[: self._count].reshape(self._count, -1)
+        # Moving the old melody up is moving the new one down.
+        lowered = sketch[_RAISED].reshape(12, -1)
+        self._products[1:] = self._products[:-1]
+        self._products[0] = 0.0
+        self._products[0, : self._count] = known @ lowered.T
+
+    def _forget_older_half(self) -> None:
+        half = CAPACITY // 2
+        for kept in (self._sketches, self._energies, self._beliefs):
+            kept[:half] = kept[half:]
+        self._products[:, :half] = self._products[:, half:]
+        self._first += half
+        self._count -= half
+
+    def _describe(
+        self, rows: NDArray[np.int64], sketch: NDArray[np.float32], heard_ticks: int
+    ) -> NDArray[np.float64]:
+        """Give the features of earlier steps, moved up, shape (rows, 12, 16)."""
+        steps = self._meter.steps
+        length = steps[(self._first + self._count) % len(steps)]
+        heard_ticks = min(max(heard_ticks, 0), length)
+        heard = heard_ticks / length
+        before = self._compare_before(rows)
+        begun = self._compare_begun(rows, sketch, heard_ticks, length)
+        bars = (self._count - rows) // len(steps)
+        features = np.empty((len(rows), 12, len(FEATURES)))
+        features[..., 0] = 1.0
+        features[..., 1:4] = before
+        features[..., 4:7] = before**6
+        features[..., 7] = begun
+        features[..., 8] = begun**4
+        features[..., 9] = heard
+        features[..., 10] = heard * before.mean(axis=-1)
+        features[..., 11] = np.arange(12) > 0
+        for column, cycle in enumerate(CYCLES, start=12):
+            features[..., column] = (bars % cycle == 0)[:, None]
+        features[..., 15] = np.log(bars)[:, None]
+        return features
+
+    def _compare_before(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Give the likeness over `SPANS`, shape (rows, 12, 3), 0 to 1."""
+        products = np.zeros((len(rows), 12))
+        theirs = np.zeros(len(rows))
+        ours = 0.0
+        likeness = []
+        for back in range(1, max(SPANS) + 1):
+            known = rows >= back
+            if back <= self._count:
+                there = rows[known] - back
+                products[known] += self._products[back - 1, there]
+                theirs[known] += self._energies[there]
+                ours += self._energies[self._count - back]
+            if back in SPANS:
+                scale = np.sqrt(ours * theirs + _LEAST_ENERGY)
+                likeness.append(products / scale[:, None])
+        return np.stack(likeness, axis=-1)
+
+    def _compare_begun(
+        self,
+        rows: NDArray[np.int64],
+        sketch: NDArray[np.float32],
+        heard_ticks: int,
+        length: int,
+    ) -> NDArray[np.float64]:
+        """Give the likeness of what has been heard of the step, shape (rows, 12)."""
+        cell = max(length // N_CELLS, TICKS_PER_QUARTER // 2)
+        filled = np.clip(heard_ticks / cell - np.arange(N_CELLS), 0.0, 1.0)
+        mask = np.concatenate([filled, filled > _ENOUGH_OF_A_CELL]).astype(np.float32)
+        ours = sketch * mask
+        theirs = self._sketches[rows] * mask
+        lowered = ours[_RAISED].reshape(12, -1)
+        products = theirs.reshape(len(rows), -1) @ lowered.T
+        energies = np.square(theirs, dtype=np.float64).sum(axis=(1, 2))
+        energy = np.square(ours, dtype=np.float64).sum()
+        return np.asarray(
+            products / np.sqrt(energy * energies + _LEAST_ENERGY)[:, None]
+        )
+
+
+_SILENCE = np.zeros((12, 2 * N_CELLS), np.float32)
+_LEAST_ENERGY = 1e-3
+_ENOUGH_OF_A_CELL = 0.3
+# _RAISED[s, pc] is the pitch class s semitones above; _MOVED[s, c] the index of the
+# chord that sounded there if chord c sounds now, s semitones higher.
+_RAISED = (np.arange(12)[:, None] + np.arange(12)) % 12
+_MOVED = np.array(
+    [[transpose_index(chord, -s) for chord in range(N_CHORDS)] for s in range(12)]
+)

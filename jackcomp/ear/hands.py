@@ -1,0 +1,138 @@
+"""The soloist's left hand: the notes with which he states a chord himself.
+
+A keyboard has two hands, and the ear has to know which notes are melody. With a
+split point it is told. Without one, three notes and more that are struck at once are
+a chord, and a bass note that is held well below other notes is its bass. One note
+after the other is melody, however wide it leaps: neither the short overlap of a
+legato nor what the pedal holds together is a chord.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jackcomp.ear.window import HeardNote
+from jackcomp.theory.vocabulary import CHORDS, N_CHORDS, NO_CHORD_INDEX
+from jackcomp.timeline.meter import TICKS_PER_QUARTER
+
+Split: TypeAlias = int | Literal["auto", "off"]
+"""Where the hands part: a MIDI note from which the right hand plays, or how."""
+
+# Notes struck so close together are struck at once: 60 ms at 120 to the minute.
+AT_ONCE_TICKS = TICKS_PER_QUARTER // 8
+# A bass note is held under another for so long.
+TOGETHER_TICKS = TICKS_PER_QUARTER // 4
+BASS_BELOW = 55
+BASS_DISTANCE = 12
+CHORD_NOTES = 3
+# A top note so far above three others, or two, is the melody over a chord.
+OVER_THREE, OVER_TWO = 5, 10
+
+# Log-odds for a chord: of each stated tone that it has, or lacks; of each tone of its
+# own that was not stated, once a chord of three was; of its root in the bass.
+_TONE, _FOREIGN, _UNSTATED, _ROOT = 1.5, -3.0, -0.7, 1.5
+_LEAST_TONES = 3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hands:
+    """Notes by hand, each by onset."""
+
+    melody: tuple[HeardNote, ...]
+    left: tuple[HeardNote, ...]
+
+
+def part_hands(notes: Sequence[HeardNote], now: int, split: Split) -> Hands:
+    """Say which notes are melody and which are the left hand's.
+
+    Parameters
+    ----------
+    notes : sequence of HeardNote
+        By onset, all before ``now``.
+    now : int
+        Tick until which they have been heard.
+    split : int or str
+        MIDI note from which the right hand plays; ``auto`` to find it, ``off`` if
+        all is melody.
+
+    Returns
+    -------
+    Hands
+    """
+    if split == "auto":
+        left = _find_left(notes, now)
+    elif split == "off":
+        left = [False] * len(notes)
+    else:
+        left = [note.note < split for note in notes]
+    pairs = list(zip(notes, left, strict=True))
+    return Hands(
+        tuple(note for note, is_left in pairs if not is_left),
+        tuple(note for note, is_left in pairs if is_left),
+    )
+
+
+def score_stated(stated: Sequence[HeardNote]) -> NDArray[np.float64]:
+    """Give the log-odds of each chord by what the left hand plays in a step.
+
+    Parameters
+    ----------
+    stated : sequence of HeardNote
+        Its notes.
+
+    Returns
+    -------
+    ndarray, shape=(169,), float64
+        In vocabulary order; all zero if there are no notes.
+    """
+    if not stated:
+        return np.zeros(N_CHORDS)
+    tones = np.zeros(12)
+    tones[[note.note % 12 for note in stated]] = 1.0
+    bass = min(note.note for note in stated) % 12
+    scores = _TONES @ (tones * (_TONE - _FOREIGN)) + _FOREIGN * tones.sum()
+    if tones.sum() >= _LEAST_TONES:
+        scores += _UNSTATED * (_TONES @ (1.0 - tones))
+    scores += _ROOT * _ROOTS[:, bass]
+    return np.asarray(scores - scores.max())
+
+
+def _find_left(notes: Sequence[HeardNote], now: int) -> list[bool]:
+    """Find chords that are struck at once, and bass notes below other notes."""
+    is_left = [False] * len(notes)
+    at_once: list[int] = []
+    basses: list[int] = []
+    for index, note in enumerate(notes):
+        if at_once and note.onset - notes[at_once[0]].onset > AT_ONCE_TICKS:
+            at_once = []
+        at_once.append(index)
+        if len(at_once) >= CHORD_NOTES:
+            rising = sorted(at_once, key=lambda i: notes[i].note)
+            for i in at_once:
+                is_left[i] = True
+            is_left[rising[-1]] = not _is_melody_above([notes[i].note for i in rising])
+        basses = [i for i in basses if _together(notes[i], note, now)]
+        for i in basses:
+            is_left[i] |= note.note - notes[i].note >= BASS_DISTANCE
+        if note.note < BASS_BELOW:
+            basses.append(index)
+    return is_left
+
+
+def _together(one: HeardNote, later: HeardNote, now: int) -> bool:
+    end = min(now if note.end is None else note.end for note in (one, later))
+    return end - later.onset >= TOGETHER_TICKS
+
+
+def _is_melody_above(rising: list[int]) -> bool:
+    """Say whether the top note of a chord, lowest first, is melody over it."""
+    enough = OVER_THREE if len(rising) > CHORD_NOTES else OVER_TWO
+    return rising[-1] - rising[-2] >= enough
+
+
+_TONES = np.array([[pc in c.pitch_classes for pc in range(12)] for c in CHORDS], float)
+_ROOTS = np.array([[pc == c.root for pc in range(12)] for c in CHORDS], float)
+_TONES[NO_CHORD_INDEX] = 0.0

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from jackcomp.ear.hands import part_hands, score_stated
+from jackcomp.ear.window import HeardNote
+from jackcomp.theory.chord import parse_harte
+from jackcomp.theory.vocabulary import CHORDS, N_CHORDS, chord_index
+
+QUARTER = 1920
+
+
+def chord(*notes, onset=0, end=2 * QUARTER, spread=0):
+    return [
+        HeardNote(onset + i * spread, end, note, 80) for i, note in enumerate(notes)
+    ]
+
+
+def left(notes, split="auto", now=10**6):
+    return {note.note for note in part_hands(notes, now, split).left}
+
+
+def best(*notes):
+    return CHORDS[int(score_stated(chord(*notes)).argmax())]
+
+
+def test_a_chord_that_is_struck_at_once_is_the_left_hands():
+    assert left(chord(48, 52, 55, spread=60)) == {48, 52, 55}
+
+
+def test_a_high_note_over_a_chord_is_melody():
+    assert left(chord(48, 52, 55, 72)) == {48, 52, 55}
+    assert left(chord(48, 55, 72)) == {48, 55}
+
+
+def test_a_bass_note_below_a_melody_is_the_left_hands():
+    notes = [HeardNote(0, 2 * QUARTER, 43, 80), HeardNote(600, QUARTER, 67, 80)]
+    assert left(notes) == {43}
+
+
+@pytest.mark.parametrize("overlap", [0, 300])
+def test_one_note_after_the_other_is_melody(overlap):
+    notes = [
+        HeardNote(i * 960, (i + 1) * 960 + overlap, note, 80)
+        for i, note in enumerate((48, 67, 50, 72, 43, 60, 64, 67))
+    ]
+    assert left(notes) == set()
+
+
+def test_what_the_pedal_holds_together_is_no_chord():
+    notes = [HeardNote(i * 960, None, note, 80) for i, note in enumerate((60, 64, 67))]
+    assert left(notes) == set()
+
+
+def test_a_chord_is_not_known_before_it_was_heard():
+    late = [HeardNote(0, 960, 60, 80), *chord(48, 52, onset=QUARTER)]
+    assert left(late, now=QUARTER + 100) == set()
+
+
+def test_a_split_point_and_off_are_obeyed():
+    notes = chord(48, 52, 55, 72)
+    assert left(notes, 53) == {48, 52}
+    assert left(notes, "off") == set()
+
+
+@pytest.mark.parametrize(
+    "label", ["C:maj", "A:min", "G:7", "D:min7", "F:maj7", "B:dim", "E:sus4"]
+)
+def test_a_chord_in_root_position_is_heard_as_what_it_is(label):
+    wanted = parse_harte(label)
+    root = 48 + wanted.root
+    notes = [root + (pc - wanted.root) % 12 for pc in wanted.pitch_classes]
+    assert chord_index(best(*notes)) == chord_index(wanted)
+
+
+def test_a_bass_note_alone_speaks_for_its_root_and_leaves_the_rest_open():
+    scores = score_stated(chord(43))
+    assert CHORDS[int(scores.argmax())].root == 7
+    assert (
+        scores[chord_index(parse_harte("G:maj"))]
+        == scores[chord_index(parse_harte("G:min"))]
+    )
+    assert scores[chord_index(parse_harte("A:maj"))] < -3
+
+
+def test_a_left_hand_that_rests_says_nothing():
+    np.testing.assert_array_equal(score_stated([]), np.zeros(N_CHORDS))
