@@ -34,7 +34,7 @@ POINTS = ("line", "eighth", "quarter", "close")
 EIGHTH_TICKS = 960
 LEAD_MS = 45.0
 LEAST = 1e-6
-PENALTY = 1e-3
+PENALTY = 3e-4
 MAJOR_OR_MINOR = (0, 1)
 """Families of a triad that ``majmin`` judges, in the order of the quality table."""
 
@@ -126,7 +126,7 @@ def listen(song: Song, models: duo.Models) -> Tune:
         believed = fusion.settle(
             pooled, recalled.chords, recalled.trust, evidence[-1].stated
         )
-        memory.close(number, sketches[-1], believed)
+        memory.close(number, sketches[-1], pooled)
         foresight.close(number, believed)
     return Tune(song.source, meter, tuple(steps))
 
@@ -221,11 +221,8 @@ def believe(
             for heard in step.evidence
         ]
         yield step, memory, pooled
-        recalled = memory.recall(step.number, step.sketches[-1], step.ticks[-1])
-        settled = fusion.settle(
-            pooled[-1], recalled.chords, recalled.trust, step.evidence[-1].stated
-        )
-        memory.close(step.number, step.sketches[-1], settled)
+        heard = fusion.settle(pooled[-1], pooled[-1], 0.0, step.evidence[-1].stated)
+        memory.close(step.number, step.sketches[-1], heard)
 
 
 def fit_trust(
@@ -241,9 +238,9 @@ def fit_trust(
                 found, beliefs = memory.candidates(
                     step.number, step.sketches[point], step.ticks[point]
                 )
-                row = np.zeros((form.N_BEST, len(form.FEATURES)), np.float32)
+                row = np.zeros((form.N_BEST, len(form.FEATURES)))
                 row[: len(found)] = found
-                there = np.zeros(form.N_BEST, np.float32)
+                there = np.zeros(form.N_BEST)
                 there[: len(found)] = beliefs[:, step.chord]
                 features.append(row)
                 theirs.append(there)
@@ -255,20 +252,22 @@ def fit_trust(
         torch.from_numpy(np.stack(theirs)),
         torch.from_numpy(np.stack(known)),
     )
-    here, weight = torch.tensor(np.array(ours)), torch.tensor(time)
+    here = torch.from_numpy(np.array(ours, np.float64))
+    weight = torch.tensor(time, dtype=torch.float64)
 
     def loss(values: Tensor) -> Tensor:
         scores = (told @ values).masked_fill(~is_known, -1e9)
-        shares = torch.cat([torch.zeros(len(scores), 1), scores], 1).softmax(1)
+        none = torch.zeros(len(scores), 1, dtype=scores.dtype)
+        shares = torch.cat([none, scores], 1).softmax(1)
         mixed = shares[:, 0] * here + (shares[:, 1:] * there).sum(1)
         found = torch.log(mixed.clamp_min(LEAST))
         return -(found * weight).sum() / weight.sum() + PENALTY * (values**2).sum()
 
-    start = torch.from_numpy(form.WEIGHTS.astype(np.float32))
+    start = torch.from_numpy(form.WEIGHTS)
     before = -(torch.log(here.clamp_min(LEAST)) * weight).sum() / weight.sum()
     values = minimise(loss, start)
     print(f"memory: {before:.4f} without, {-loss(values).item():.4f} with")
-    return values.double().numpy()
+    return values.numpy()
 
 
 # The policy

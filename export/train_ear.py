@@ -113,8 +113,15 @@ def train(settings: Settings, folder: Path) -> Listener:
         row = {"epoch": epoch, "learned": learned, **figures}
         row["seconds"] = time.monotonic() - began
         write_log(folder / "log.csv", row)
-    model.load_state_dict(torch.load(best_file)["model"])
-    return model.eval()
+    return load_best(settings, folder)[0]
+
+
+def load_best(settings: Settings, folder: Path) -> tuple[Listener, int]:
+    """Load the model of the epoch that did best on the valid split, and its number."""
+    kept = torch.load(folder / "best.pt")
+    model = Listener(settings.model)
+    model.load_state_dict(kept["model"])
+    return model.eval(), kept["epoch"]
 
 
 def read_lessons(split: str, settings: Settings) -> list[MelodyLesson]:
@@ -283,20 +290,31 @@ def write_log(file: Path, row: dict[str, float]) -> None:
         writer.writerow({k: round(v, 4) for k, v in row.items()})
 
 
-def write_model(model: Listener, settings: Settings, file: Path) -> None:
-    """Write the ONNX file and its card.
+def read_log(file: Path, epoch: int) -> dict[str, float]:
+    """Give the figures of an epoch."""
+    with file.open(newline="", encoding="utf-8") as log:
+        rows = {int(row["epoch"]): row for row in csv.DictReader(log)}
+    names = [name for name in rows[epoch] if name not in ("epoch", "seconds")]
+    return {name: float(rows[epoch][name]) for name in names}
+
+
+def write_model(settings: Settings, folder: Path, file: Path) -> None:
+    """Write the ONNX file and its card, from the best epoch of a run.
 
     Raises
     ------
     ValueError
         If what is played answers otherwise than what was trained.
     """
-    exam = read_lessons("valid", settings)
+    model, epoch = load_best(settings, folder)
     onnx_bytes = build_listener(model)
-    difference = compare(model, Network(onnx_bytes), exam[:PARITY_SONGS])
+    rng = np.random.default_rng(settings.seed)
+    songs = songs_of("valid", settings)[:PARITY_SONGS]
+    exam = [to_melody_lesson(song, rng) for song in songs]
+    difference = compare(model, Network(onnx_bytes), exam)
     if difference > PARITY:
         raise ValueError(f"ONNX and torch differ by {difference:.2g}")
-    figures = examine(model, exam, settings)
+    figures = read_log(folder / "log.csv", epoch)
     card: dict[str, Any] = {
         "name": "listener",
         "about": "chords and keys from melody, one grid step at a time",
@@ -304,7 +322,8 @@ def write_model(model: Listener, settings: Settings, file: Path) -> None:
         "licence": "GPL-3.0-or-later",
         "data": {split: count_songs(split, settings) for split in ("train", "valid")},
         "settings": asdict(settings),
-        "valid_figures": {name: round(value, 4) for name, value in figures.items()},
+        "epoch": epoch,
+        "valid_figures": figures,
         "parity": difference,
         "sha256": hashlib.sha256(onnx_bytes).hexdigest(),
         **LISTENER_CARD,
@@ -312,7 +331,7 @@ def write_model(model: Listener, settings: Settings, file: Path) -> None:
     file.write_bytes(onnx_bytes)
     text = json.dumps(card, indent=1) + "\n"
     file.with_suffix(".json").write_text(text, encoding="utf-8")
-    print(json.dumps(card["valid_figures"], indent=1))
+    print(json.dumps(figures, indent=1))
 
 
 def count_songs(split: str, settings: Settings) -> dict[str, dict[str, Any]]:
@@ -366,7 +385,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="songs of each split; default all")
     options = parser.parse_args()
     settings = Settings(epochs=options.epochs, song_limit=options.limit)
-    write_model(train(settings, options.run), settings, options.out)
+    train(settings, options.run)
+    write_model(settings, options.run, options.out)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ the decision knows, and nothing else.
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from jackcomp.arranger.arrange import Arrangement, Arranger, Span
@@ -48,6 +48,9 @@ CUTOFFS_AHEAD = 16
 
 DEFAULT_LISTEN_BEATS = 8
 """How long it listens, at most, before it comes in."""
+
+OPEN_CONFIDENCE = 0.2
+"""A chord that is less likely than this is played without third and seventh."""
 
 ENTER_CONFIDENCE = 0.3
 """How likely a chord is when it is sure enough to come in earlier."""
@@ -105,9 +108,10 @@ class Outlook:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Belief:
-    """What is made of a step: heard, remembered, and both together."""
+    """What is made of a step: heard and foreseen, remembered, and all together."""
 
     heard: Heard
+    pooled: Distribution
     recalled: Recollection
     chords: Distribution
 
@@ -392,12 +396,14 @@ class Accompanist:
                 moment.step, heard.opinion.sketch, since_line
             )
         settled = fusion.settle(pooled, recalled.chords, recalled.trust, heard.stated)
-        return _Belief(heard, recalled, settled)
+        return _Belief(heard, pooled, recalled, settled)
 
     def _close(self, moment: Moment) -> None:
         """Take a step as heard: the brain looks ahead, the memory keeps it."""
         belief = self._believe(moment)
-        self._memory.close(moment.step, belief.heard.opinion.sketch, belief.chords)
+        heard = belief.heard
+        own = fusion.settle(belief.pooled, belief.pooled, 0.0, heard.stated)
+        self._memory.close(moment.step, heard.opinion.sketch, own)
         self._foresight.close(moment.step, belief.chords)
 
     def _may_enter(self, moment: Moment) -> bool:
@@ -464,7 +470,7 @@ class Accompanist:
             self._explain(self._record(moment, place, belief, before, after, key))
         if moment.point is Point.MEND and after == before:
             return []
-        return [self._lay_plan(moment, after, heard, key)]
+        return [self._lay_plan(moment, after, belief, key)]
 
     def _record(
         self,
@@ -503,7 +509,10 @@ class Accompanist:
 
     # ---- the plan ----
 
-    def _lay_plan(self, moment: Moment, after: int, heard: Heard, key: Key) -> Replace:
+    def _lay_plan(
+        self, moment: Moment, after: int, belief: _Belief, key: Key
+    ) -> Replace:
+        heard = belief.heard
         ahead = [
             fusion.foresee(expected, heard.expected, self.ai_weight)
             for expected in self._foresight.ahead(after)
@@ -518,8 +527,11 @@ class Accompanist:
         ]
         starts = [moment.tick, *ends[:-1]]
         now = self._now
+        spans = [Span(*span) for span in zip(starts, ends, chords, strict=True)]
+        if policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE:
+            spans[0] = replace(spans[0], is_open=True)
         arrangement = self.arranger.arrange(
-            [Span(*span) for span in zip(starts, ends, chords, strict=True)],
+            spans,
             now.voicing if now is not None else None,
             intensity=self._intensity(moment.cutoff),
             ceiling=self._ceiling(moment.cutoff),

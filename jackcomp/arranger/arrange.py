@@ -66,11 +66,15 @@ class Span:
         Ticks, half-open.
     chord : Chord
         What sounds, or no chord.
+    is_open : bool
+        Root and fifth alone, for a chord that nobody is sure of: neither third nor
+        seventh can then be wrong.
     """
 
     start: int
     end: int
     chord: Chord
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,8 @@ class Arranger:
         notes = voice_chord(
             span.chord, last.notes, low, high, ceiling, self._style.chords.voices
         )
+        if span.is_open:
+            notes = _leave_open(span.chord, notes)
         since = last.since if last.chord == span.chord else span.start
         return Voicing(span.chord, notes, bass, since)
 
@@ -271,6 +277,15 @@ class Arranger:
         place = f"{self._seed} {start} {part.name} {key}".encode()
         velocity += crc32(place) % (2 * spread + 1) - spread
         return Note(start, end - start, part.name, key, velocity)
+
+
+def _leave_open(chord: Chord, notes: tuple[int, ...]) -> tuple[int, ...]:
+    """Keep root and fifth of a voicing, whatever fifth it is."""
+    if chord.root is None:
+        return notes
+    fifths = [pc for pc in chord.pitch_classes if (pc - chord.root) % 12 in (6, 7, 8)]
+    kept = tuple(note for note in notes if note % 12 in {chord.root, *fifths[:1]})
+    return kept or notes
 
 
 def _realise(part: Part, tone: Tone, voicing: Voicing) -> tuple[int, ...]:

@@ -54,8 +54,8 @@ FEATURES = (
 # Log-odds of trusting an earlier step, rather than none.
 WEIGHTS: NDArray[np.float64] = np.array(
     [
-        *(-6.4, -0.25, 0.05, 0.2, 0.54, 0.41, 0.24, 0.71, 0.34),
-        *(0.0, 0.0, -0.95, -0.08, 0.37, 0.51, 0.64),
+        *(-3.6, 1.57, 1.19, 0.95, 1.86, 0.89, 0.57, 0.02),
+        *(0.15, -2.6, -1.53, -1.5, -0.18, 0.35, 1.16, -1.06),
     ]
 )
 
@@ -124,7 +124,8 @@ class FormMemory:
         sketch : ndarray, shape=(12, 12), float32
             Its melody.
         believed : ndarray, shape=(169,), float32
-            Its harmony.
+            Its harmony by what was heard of it, without what was remembered: what
+            has been said once is no evidence the second time.
         """
         if self._count == 0 or step >= self._first + self._count + CAPACITY // 2:
             self.reset()

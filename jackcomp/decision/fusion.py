@@ -46,9 +46,9 @@ class PoolWeights:
 
 
 # Before the line of a step, just after it, and when it has been heard to its end.
-BEFORE = PoolWeights(0.25, 0.75, 0.25, 0.35, 1.0)
-BEGUN = PoolWeights(0.25, 0.75, 0.2, 0.35, 1.0)
-WHOLE = PoolWeights(0.25, 0.75, 0.15, 0.35, 1.0)
+BEFORE = PoolWeights(0.38, 0.53, 0.25, 0.36, 1.0)
+BEGUN = PoolWeights(0.34, 0.57, 0.22, 0.36, 1.0)
+WHOLE = PoolWeights(0.3, 0.64, 0.15, 0.36, 1.0)
 BRAIN_ALONE = PoolWeights(0.0, 0.0, brain=1.0, doubt=0.0, news_only=0.0)
 
 # Nobody's certainty may silence the other.

@@ -43,8 +43,8 @@ class Manner:
 
 
 # Fitted on validation songs (docs/decisions, the page on the decision).
-READY = Manner(line=0.0, inside=0.3, quality=0.4)
-CALM = Manner(line=0.4, inside=0.7, quality=0.8)
+READY = Manner(line=0.0, inside=0.2, quality=0.4)
+CALM = Manner(line=0.4, inside=0.6, quality=0.8)
 KEY_LOG_ODDS = 1.0
 N_EXPLAINED = 5
 N_KEYS_EXPLAINED = 3

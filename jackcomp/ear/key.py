@@ -17,6 +17,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from jackcomp.arrays import KeyDistribution
 from jackcomp.ear.window import HeardNote
 from jackcomp.timeline.meter import TICKS_PER_QUARTER
 
@@ -27,6 +28,9 @@ CELL_TICKS = TICKS_PER_QUARTER
 # A note that rings on longer says nothing new; perhaps its end was lost.
 LONGEST_TICKS = 8 * TICKS_PER_QUARTER
 KEY_TRAITS = ("struck", "sounding", "long")
+# Fitted on validation songs, by the likelihood of the annotated key.
+FILTER_EXPONENT, OPINION_EXPONENT = 0.5, 0.8
+_LEAST = 1e-6
 
 
 def gather_key_evidence(
@@ -155,6 +159,30 @@ class KeyListener:
         score = (self._likelihood @ evidence.ravel()).reshape(moved.shape)
         raised = moved * np.exp(score - score.max())
         return np.asarray(raised / raised.sum())
+
+
+def join_opinion(state: KeyState, opinion: KeyDistribution) -> KeyState:
+    """Join what was filtered with what the listening network makes of the key.
+
+    Both heard the same notes, so neither counts in full. How likely the idioms of a
+    key are stays as it is.
+
+    Parameters
+    ----------
+    state : ndarray, shape=(n_idioms, 24)
+        Distribution over idioms and keys.
+    opinion : ndarray, shape=(24,), float32
+        Distribution over keys.
+
+    Returns
+    -------
+    ndarray, shape=(n_idioms, 24), float64
+    """
+    filtered = np.maximum(state.sum(axis=0), _LEAST)
+    joined = FILTER_EXPONENT * np.log(filtered)
+    joined += OPINION_EXPONENT * np.log(np.maximum(opinion, _LEAST))
+    chances = np.exp(joined - joined.max())
+    return np.asarray(state / filtered * (chances / chances.sum()))
 
 
 def hold_key(state: KeyState, key: int) -> KeyState:

@@ -19,6 +19,7 @@ from jackcomp.ear.key import (
     KeyState,
     gather_key_evidence,
     hold_key,
+    join_opinion,
 )
 from jackcomp.ear.listener import Listener, Opinion
 from jackcomp.ear.tables import EarTables
@@ -157,7 +158,7 @@ class Ear:
         hands = part_hands(known, now_tick, self._split)
         opinion = self._listener.hear(hands.melody, step, now_tick)
         self._close_cells(now_tick)
-        state = self._hear_keys(now_tick)
+        state = self._hear_keys(now_tick, opinion)
         before = 2 * start_tick - end_tick
         stop = min(now_tick, end_tick)
         notes = [
@@ -196,11 +197,12 @@ class Ear:
         open_since = self._next_cell * CELL_TICKS
         self._window.drop_before(min(open_since, now - self._memory_ticks))
 
-    def _hear_keys(self, now: int) -> KeyState:
-        """Look into the cell that is not over."""
+    def _hear_keys(self, now: int, opinion: Opinion) -> KeyState:
+        """Look into the cell that is not over, and ask the network."""
         state = self._keys.state
         if self._next_cell is not None:
             state = self._keys.preview(self._key_evidence(now))
+            state = join_opinion(state, opinion.keys)
         return state if self._known_key is None else hold_key(state, self._known_key)
 
     def _key_evidence(self, now: int) -> NDArray[np.float64]:

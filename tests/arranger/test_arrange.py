@@ -390,3 +390,21 @@ def test_the_ending_holds_chord_and_bass_for_a_bar(style, meter, before, last):
     (voicing,) = ending.voicings
     assert {(n.tick, n.duration) for n in ending.notes} == {(start, meter.bar_ticks)}
     assert [n.note for n in ending.notes] == [voicing.bass, *voicing.notes]
+
+
+@ALL_STYLES
+@pytest.mark.parametrize("quality", [quality.name for quality in QUALITIES])
+def test_an_open_chord_is_root_and_fifth_and_the_next_is_whole_again(style, quality):
+    meter = parse_meter("4/4")
+    chord = Chord(2, quality)
+    first, second = plan(meter, [chord, chord])
+    arrangement = Arranger(style, meter, 0).arrange(
+        [Span(first.start, first.end, chord, is_open=True), second], None
+    )
+    unsure, sure = arrangement.voicings
+    thirds = {(2 + third) % 12 for third in (3, 4)} & set(chord.pitch_classes)
+    tones = {note % 12 for note in unsure.notes}
+    assert 2 in tones | {unsure.bass % 12}
+    assert len(tones | {2}) <= 2
+    assert not tones & thirds
+    assert thirds <= {note % 12 for note in sure.notes}

@@ -5,9 +5,11 @@ from hypothesis import strategies as st
 
 from jackcomp.ear.key import (
     CELL_TICKS,
+    N_KEYS,
     KeyListener,
     gather_key_evidence,
     hold_key,
+    join_opinion,
 )
 from jackcomp.ear.tables import load_ear_tables
 from jackcomp.ear.window import HeardNote
@@ -111,3 +113,14 @@ def test_a_known_key_leaves_only_the_idiom_in_doubt():
     assert held.sum() == pytest.approx(1)
     idioms = listener.state[:, 9] / listener.state[:, 9].sum()
     np.testing.assert_allclose(held[:, 9], idioms)
+
+
+def test_the_networks_opinion_moves_the_key_and_not_the_idioms():
+    state = KeyListener(TABLES).state
+    opinion = np.full(N_KEYS, 0.01 / (N_KEYS - 1), np.float32)
+    opinion[5] = 0.99
+    joined = join_opinion(state, opinion)
+    assert joined.sum() == pytest.approx(1)
+    assert joined.sum(axis=0).argmax() == 5
+    of_idioms = state[:, 5] / state[:, 5].sum()
+    np.testing.assert_allclose(joined[:, 5] / joined[:, 5].sum(), of_idioms)

@@ -9,7 +9,6 @@ from jackcomp.ear.melody import N_FEATURES, SNAP_TICKS
 from jackcomp.theory.vocabulary import N_CHORDS
 from jackcomp.timeline.meter import step_at, step_start
 
-
 # The plain numbers end with five of progress and three of the past.
 _N_STRUCK = -5
 
