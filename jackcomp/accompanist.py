@@ -52,7 +52,7 @@ DEFAULT_LISTEN_BEATS = 8
 OPEN_CONFIDENCE = 0.2
 """A chord that is less likely than this is played without third and seventh."""
 
-ENTER_CONFIDENCE = 0.3
+ENTER_CONFIDENCE = 0.15
 """How likely a chord is when it is sure enough to come in earlier."""
 
 LISTEN_TICKS = 1920
