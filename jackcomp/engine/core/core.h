@@ -29,7 +29,7 @@
 #define RING_RECORDS 8192u     /* a power of two */
 #define CYCLE_BUCKETS 512u     /* cycle-time histogram, a sixteenth of an octave each */
 #define REVERB_LINES 8u
-#define REVERB_FRAMES 16384u   /* longest delay line, a power of two */
+#define REVERB_FRAMES 16384u   /* longest delay line */
 #define MIDI_CHANNELS 16u
 #define MIDI_KEYS 128u
 #define PARTS 6u
@@ -129,7 +129,7 @@ typedef struct {
     uint32_t length[REVERB_LINES];   /* delay in frames */
     float feedback[REVERB_LINES];    /* from the decay time */
     float damping;                   /* one-pole coefficient */
-    uint32_t position;
+    uint32_t position[REVERB_LINES]; /* where each line is read and written next */
 } reverb;
 
 void reverb_init(reverb *r, int64_t rate);

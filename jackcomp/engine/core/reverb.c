@@ -29,14 +29,14 @@ void reverb_init(reverb *r, int64_t rate)
     }
 }
 
-/* Add the room to the dry signal, in place. */
+/* Add the room to the dry signal, in place. Each line is a ring of its own length and
+   is written where it was read, so that a cycle touches as little memory as it can. */
 void reverb_add(reverb *r, float *left, float *right, uint32_t nframes, float send)
 {
     for (uint32_t n = 0; n < nframes; n++) {
         float tap[REVERB_LINES], sum = 0.0f;
         for (uint32_t i = 0; i < REVERB_LINES; i++) {
-            uint32_t from = (r->position - r->length[i]) & (REVERB_FRAMES - 1);
-            float fresh = r->lines[i][from];
+            float fresh = r->lines[i][r->position[i]];
             r->damped[i] = fresh + r->damping * (r->damped[i] - fresh);
             tap[i] = r->damped[i] * r->feedback[i];
             sum += tap[i];
@@ -44,11 +44,12 @@ void reverb_add(reverb *r, float *left, float *right, uint32_t nframes, float se
         float in[2] = {send * left[n] + QUIET, send * right[n] + QUIET};
         float wet[2] = {0.0f, 0.0f};
         for (uint32_t i = 0; i < REVERB_LINES; i++) {
-            r->lines[i][r->position] = in[i & 1] + tap[i] - 0.25f * sum;
+            r->lines[i][r->position[i]] = in[i & 1] + tap[i] - 0.25f * sum;
+            if (++r->position[i] == r->length[i])
+                r->position[i] = 0;
             wet[i & 1] += (i & 2) ? -tap[i] : tap[i];
         }
         left[n] += 0.5f * wet[0];
         right[n] += 0.5f * wet[1];
-        r->position = (r->position + 1) & (REVERB_FRAMES - 1);
     }
 }
