@@ -157,12 +157,16 @@ class SoundFontSwap:
         """See what the core has taken and given back; with the lock held."""
         departed = self._take(self._engine.departed_synth())
         if self._engine.counters().swaps > self._seen_swaps:
-            assert self._offered is not None
-            self._seen_swaps += 1
-            self._playing, self._offered = self._offered, None
-            self._news.append(f"new notes sound with SoundFont {self.soundfont}")
+            self._see_swap()
         if departed is not None:
             departed.close()
+
+    def _see_swap(self) -> None:
+        """Note that the core has taken what was offered."""
+        assert self._offered is not None
+        self._seen_swaps += 1
+        self._playing, self._offered = self._offered, None
+        self._news.append(f"new notes sound with SoundFont {self.soundfont}")
 
     def _take(self, address: int | None) -> LoadedSynth | None:
         """Take a synth out of those that `close` would free."""
@@ -180,7 +184,8 @@ class SoundFontSwap:
         if withdrawn is not None:
             self._offered = None
             withdrawn.close()
-        self._see_receipts()  # it may have been taken a moment ago
+        elif self._offered is not None:
+            self._see_swap()  # taken a moment ago, and perhaps not counted yet
         return wanted
 
     def _change(self, soundfont: Path) -> None:
