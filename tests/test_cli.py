@@ -80,6 +80,17 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments, prog_name="jackcomp")
 
 
+def test_explain_reads_what_render_wrote(tmp_path):
+    path = tmp_path / "decisions.jsonl"
+    path.write_text("", encoding="utf-8")
+    told = run("explain", str(path))
+    assert (told.exit_code, told.output.strip()) == (0, "0 of 0 decisions")
+    path.write_text("no JSON\n", encoding="utf-8")
+    refused = run("explain", str(path))
+    assert refused.exit_code == 1
+    assert "line 1 is no decision" in refused.output
+
+
 HEAVY = (
     "numpy",
     "onnxruntime",

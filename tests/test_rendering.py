@@ -9,6 +9,7 @@ import soundfile
 from jackcomp import rendering
 from jackcomp.config import Settings
 from jackcomp.errors import JackcompError
+from jackcomp.explaining import read_page
 from jackcomp.plot import DrawnNote
 from jackcomp.rendering import RenderJob, drawn_solo, perform, render
 from jackcomp.solo import read_solo
@@ -135,18 +136,21 @@ def test_each_decision_is_explained_in_a_line(solo, tmp_path):
     render(SETTINGS, RenderJob(solo, explain=path))
     records = [json.loads(line) for line in path.read_text().splitlines()]
     fields = {"tick", "cutoff", "moment", "before", "after", "ear", "brain", "pool"}
-    fields |= {"key", "confidence", "notes", "slack_ms"}
+    fields |= {"key", "keys", "confidence", "notes", "slack_ms", "position"}
+    fields |= {"tables", "memory", "memory_trust", "memory_step"}
     assert len(records) > 5
     for record in records:
         assert fields <= set(record)
         assert record["slack_ms"] == pytest.approx(SETTINGS.lead_ms, abs=0.5)
         assert record["tick"] > record["cutoff"]
-        for who in ("ear", "brain", "pool"):
+        for who in ("ear", "tables", "brain", "pool"):
             chances = [chance for _, chance in record[who]]
             assert len(chances) == 5
             assert chances == sorted(chances, reverse=True)
     assert all(one["tick"] < other["tick"] for one, other in pairwise(records))
     assert records[0]["before"] is None
+    page = read_page(path, all_of_them=True)
+    assert f"{len(records)} of {len(records)} decisions" in page
 
 
 @pytest.mark.synth
