@@ -80,7 +80,7 @@ def examine(
         _attempt("SoundFont", lambda: str(find_soundfont(sf2)), _GET_SOUNDFONT),
         _attempt("C core", _load_core, _REINSTALL),
         _attempt("chord model", _load_model, _REINSTALL),
-        _attempt("ear's tables", _load_ear, _REINSTALL),
+        _attempt("ear's tables and network", _load_ear, _REINSTALL),
         *_check_limits(limits or read_limits(root)),
         *_check_governor(root),
     ]
@@ -140,10 +140,12 @@ def _load_model() -> str:
 
 
 def _load_ear() -> str:
+    from jackcomp.ear.listener import load_listener
     from jackcomp.ear.tables import load_ear_tables
 
     load_ear_tables()
-    return "match their card"
+    load_listener()
+    return "match their cards"
 
 
 def _check_limits(limits: Limits) -> Iterator[Check]:

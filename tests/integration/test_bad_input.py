@@ -186,6 +186,7 @@ def empty(path):
         ("brain.json", Path.unlink, "cannot read model file", "export.to_onnx"),
         ("brain.json", empty, "is not JSON", "export.to_onnx"),
         ("ear.json", Path.unlink, "cannot read the ear's tables", "export.count_ear"),
+        ("listener.onnx", Path.unlink, "cannot read model file", "export.train_ear"),
         ("ear.json", empty, "are not JSON", "export.count_ear"),
     ],
 )
