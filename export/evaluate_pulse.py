@@ -54,7 +54,7 @@ COUNT_IN_SHARE = 0.02
 COUNT_IN_SECONDS = 0.020
 COUNT_IN_BEATS = 8
 DEFAULT_PERIOD = 0.5
-PLAYERS = 40
+PLAYERS = 20
 SYSTEM = ("count_in", "prior", "no_prior")
 ROWS = (*SYSTEM, "fixed", "mean_interval", "comb", "random_phase")
 COLUMNS = (
@@ -212,7 +212,9 @@ def evaluate(
         raise ConfigError(f"song {short[0]} has fewer than three beats: leave it out")
     measured = list(tqdm(_measure(songs, jobs), total=len(songs), unit="song"))
     thinking_ms = [ns / 1e6 for song in measured for ns in song.thinking_ns]
-    listeners = [song for song in songs if song.source != REPEATED][:PLAYERS]
+    # Spread over the songs, the same one never twice.
+    once = [song for song in songs if song.source != REPEATED] or songs
+    listeners = once[:: max(len(once) // PLAYERS, 1)][:PLAYERS]
     players, duet = measure_players(listeners, _tables(), TIGHTNESS)
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
