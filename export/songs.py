@@ -9,12 +9,13 @@ of the chord that sounds longest in it.
 Times are integer ticks, 1920 to a quarter, and tick 0 is the first bar line:
 a pickup has negative ticks, as it has for a player who starts on beat one.
 Chords are vocabulary indices of ``jackcomp.theory.vocabulary``; keys are
-``jackcomp.theory.key.Key``. A line that cannot be used is a `ConfigError` that
-names the file and the line.
+``jackcomp.theory.key.Key``. A line that cannot be used is reported with its file and
+number and left out; more than `CORRUPT_LINES` of them are a `ConfigError`.
 """
 
 import gzip
 import json
+import sys
 import zlib
 from bisect import bisect_right
 from collections import deque
@@ -44,6 +45,8 @@ CORPUS_FILES = tuple(
 LEADSHEET_FILES = tuple(path for path in CORPUS_FILES if "leadsheets" in path.name)
 SPLITS = ("train", "valid", "test")
 MODES = ("major", "minor")
+CORRUPT_LINES = 10
+"""So many lines may be corrupt in all files together."""
 
 
 class ChordSpan(NamedTuple):
@@ -155,12 +158,13 @@ def read_songs(
     Raises
     ------
     ConfigError
-        If a file cannot be read or a line is not a song.
+        If a file cannot be read, too many lines are not songs, or no song is left.
     """
     if split not in (*SPLITS, "all"):
         expected = ", ".join((*SPLITS, "all"))
         raise ConfigError(f"unknown split {split!r}: use one of {expected}")
     songs = []
+    corrupt = CorruptLines(CORRUPT_LINES)
     for path in paths:
         for number, line in enumerate(read_lines(path), start=1):
             try:
@@ -170,9 +174,7 @@ def read_songs(
                     songs.append(_read_song(record))
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 what = f"no field {error}" if isinstance(error, KeyError) else error
-                raise ConfigError(
-                    f"corrupt song in {path}, line {number}: {what}"
-                ) from error
+                corrupt.report(f"corrupt song in {path}, line {number}: {what}", error)
     if not songs:
         raise ConfigError(
             f"no songs of split {split!r}, source {source!r} in the files"
@@ -180,6 +182,23 @@ def read_songs(
     if limit is not None and limit < len(songs):
         return [songs[number * len(songs) // limit] for number in range(limit)]
     return songs
+
+
+class CorruptLines:
+    """Reports corrupt lines on stderr, and gives up when there are too many."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.count = 0
+
+    def report(self, what: str, error: Exception) -> None:
+        """Say what is wrong with a line that is left out."""
+        print(what, file=sys.stderr)
+        self.count += 1
+        if self.count > self._limit:
+            raise ConfigError(
+                f"{what}; more than {self._limit} lines are corrupt: mend the file"
+            ) from error
 
 
 def read_lines(path: Path) -> Iterator[str]:

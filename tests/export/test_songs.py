@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from export.songs import CORPUS_FILES, KeySpan, MelodyNote, Song, read_songs
+from export.songs import (
+    CORPUS_FILES,
+    CORRUPT_LINES,
+    KeySpan,
+    MelodyNote,
+    Song,
+    read_songs,
+)
 from jackcomp.errors import ConfigError
 from jackcomp.theory.chord import parse_harte
 from jackcomp.theory.key import Key
@@ -186,14 +193,22 @@ def test_songs_are_chosen_by_split_source_and_limit(tmp_path):
         (json.dumps(chart([[0, 4, "C:maj"]], time_signature="4/5")), "meter"),
     ],
 )
-def test_a_corrupt_line_is_named_with_file_and_number(tmp_path, line, why):
+def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys, line, why):
     path = write(tmp_path / "songs.jsonl.gz", [chart([[0, 4, "C:maj"]]), line])
-    with pytest.raises(ConfigError) as caught:
+    assert len(read_songs([path])) == 1
+    said = capsys.readouterr().err
+    assert f"{path}, line 2: " in said
+    assert why in said
+    assert said.count("\n") == 1
+
+
+def test_too_many_corrupt_lines_are_an_error(tmp_path):
+    good = chart([[0, 4, "C:maj"]])
+    path = write(tmp_path / "few.jsonl.gz", [good, *["{"] * CORRUPT_LINES])
+    assert len(read_songs([path])) == 1
+    path = write(tmp_path / "many.jsonl.gz", [good, *["{"] * (CORRUPT_LINES + 1)])
+    with pytest.raises(ConfigError, match=f"line {CORRUPT_LINES + 2}: .*more than"):
         read_songs([path])
-    message = str(caught.value)
-    assert f"{path}, line 2: " in message
-    assert why in message
-    assert "\n" not in message
 
 
 @pytest.mark.parametrize("content", [b"no gzip", b"", None])
