@@ -222,9 +222,7 @@ def parse_harte(label: str) -> Chord:
     """
     if label == "N":
         return NO_CHORD
-    match = _LABEL.fullmatch(label)
-    if match is None or match["colon"] == ":":
-        raise _label_error(label)
+    match = _match(label)
     root = parse_pitch_class(match["root"])
     tones = _tones(label, match)
     quality = next(
@@ -234,6 +232,27 @@ def parse_harte(label: str) -> Chord:
     )
     bass = root if match["bass"] is None else root + _semitones(match["bass"])
     return Chord(root, quality, None if bass % 12 == root else bass % 12)
+
+
+def spelled_tones(label: str) -> frozenset[int]:
+    """Give the intervals above the root that a label spells, before any reduction.
+
+    Parameters
+    ----------
+    label : str
+        Any label that `parse_harte` reads, but ``N``.
+
+    Returns
+    -------
+    frozenset of int
+        In semitones, 0-11; the bass is not counted.
+
+    Raises
+    ------
+    LabelError
+        If it is not the label of a chord.
+    """
+    return frozenset(_tones(label, _match(label)))
 
 
 def format_harte(chord: Chord, key: Key | None = None) -> str:
@@ -260,6 +279,13 @@ def format_harte(chord: Chord, key: Key | None = None) -> str:
     interval = (chord.bass - chord.root) % 12
     degree = _BASS_DEGREES_OF.get((chord.quality, interval), _BASS_DEGREES[interval])
     return f"{label}/{degree}"
+
+
+def _match(label: str) -> re.Match[str]:
+    match = _LABEL.fullmatch(label)
+    if match is None or match["colon"] == ":":
+        raise _label_error(label)
+    return match
 
 
 def _tones(label: str, match: re.Match[str]) -> set[int]:

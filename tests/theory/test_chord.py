@@ -12,6 +12,7 @@ from jackcomp.theory.chord import (
     Chord,
     format_harte,
     parse_harte,
+    spelled_tones,
 )
 from jackcomp.theory.key import KEYS, parse_key
 from jackcomp.theory.vocabulary import CHORDS
@@ -228,3 +229,21 @@ def test_roots_are_spelled_in_the_key(chord, key, label):
 def test_a_chord_that_cannot_be_is_refused(fields, message):
     with pytest.raises(ValueError, match=message):
         Chord(*fields)
+
+
+@pytest.mark.parametrize(
+    ("label", "tones"),
+    [
+        ("C", {0, 4, 7}),
+        ("A:min7/b3", {0, 3, 7, 10}),
+        ("G:7(*5,b9,13)", {0, 1, 4, 9, 10}),
+        ("E:5", {0, 7}),
+    ],
+)
+def test_a_label_spells_its_tones(label, tones):
+    assert spelled_tones(label) == tones
+
+
+def test_what_is_no_chord_spells_nothing():
+    with pytest.raises(LabelError, match="cannot read chord label 'N'"):
+        spelled_tones("N")
