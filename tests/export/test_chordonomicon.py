@@ -1,0 +1,90 @@
+import csv
+import re
+
+import numpy as np
+import pytest
+
+from export.chordonomicon import Laps, read_symbol, split_of, to_sequence
+from export.imitate_chordonomicon import spell
+from jackcomp.brain.model import VOCABULARY
+from jackcomp.errors import ConfigError
+from jackcomp.theory.vocabulary import NO_CHORD_INDEX
+
+SYMBOLS = """
+C C:maj       Amin A:min     Fsmaj7 F#:maj7  C/G C:maj        Csno3d Db:maj
+Bb7 Bb:7      Csus4 C:sus4   Ebsus2 Eb:sus2  Cssus4 Db:sus4   Gmin7 G:min7
+A13 A:7       Dadd9 D:maj(9) A9 A:7          Amaj9 A:maj7     Amin9 A:min7
+C7b9 C:7      Cb9 C:7        C11s C:7        Ddim D:dim       Ddim7 D:dim7
+Eaug E:aug    F6 F:maj6      Bmin7b5 B:hdim7 Dmin6 D:min6     Cminmaj7 C:min
+C1311s C:7    C7sus4 C:sus4  G7sus4/D G:sus4 Cmaj13s911s C:maj7
+"""
+
+
+@pytest.mark.parametrize(("symbol", "label"), re.findall(r"(\S+) (\S+)", SYMBOLS))
+def test_symbols_are_read(symbol, label):
+    assert VOCABULARY[read_symbol(symbol)] == label
+
+
+@pytest.mark.parametrize("chord", range(NO_CHORD_INDEX))
+def test_what_the_imitation_spells_is_read_back(chord):
+    assert read_symbol(spell(chord)) == chord
+
+
+@pytest.mark.parametrize("symbol", ["H", "Cfoo", "C/", "", "Cmin/x"])
+def test_what_is_no_symbol_is_refused(symbol):
+    with pytest.raises(ValueError, match="cannot read chord symbol"):
+        read_symbol(symbol)
+
+
+def test_a_song_is_a_bar_to_a_chord_without_its_tags():
+    song = to_sequence("<intro_1> C Amin <verse_1> F")
+    labels = [VOCABULARY[chord] for chord in song.chords]
+    assert labels == ["C:maj"] * 2 + ["A:min"] * 2 + ["F:maj"] * 2
+    assert len(song.positions) == 6
+
+
+def test_the_same_changes_in_another_key_are_in_one_split():
+    one, other = to_sequence("C Amin F G"), to_sequence("D Bmin G A")
+    assert split_of(one) == split_of(other)
+    songs = (" ".join(["C", "F"] * n + ["G"]) for n in range(1, 80))
+    many = {split_of(to_sequence(song)) for song in songs}
+    assert many == {"train", "valid", "test"}
+
+
+def write(path, lines):
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["id", "chords"], *enumerate(lines)])
+    return path
+
+
+def test_a_file_is_read_in_laps(tmp_path):
+    path = write(tmp_path / "songs.csv", ["C F", "D G", "E A", "F Bb", "G C"])
+    laps = Laps(path, songs=2)
+    assert (len(laps), laps.songs) == (3, 5)
+    firsts = [[int(song.chords[0]) for song in laps.read(n)] for n in range(3)]
+    read = [[VOCABULARY[chord][0] for chord in lap] for lap in firsts]
+    assert read == [["C", "D"], ["E", "F"], ["G"]]
+    again = [song.chords for song in laps.read(1)]
+    assert np.array_equal(again, [song.chords for song in Laps(path, songs=2).read(1)])
+
+
+def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys):
+    path = write(tmp_path / "songs.csv", ["C F", "C what", "D G"])
+    assert len(list(Laps(path).read(0))) == 2
+    said = capsys.readouterr().err
+    assert f"corrupt song in {path}, line 3: cannot read chord symbol 'what'" in said
+
+
+def test_too_many_corrupt_lines_are_an_error(tmp_path):
+    path = write(tmp_path / "songs.csv", ["what"] * 1001)
+    with pytest.raises(ConfigError, match="more than 1000 lines are corrupt"):
+        list(Laps(path).read(0))
+
+
+def test_another_table_is_refused(tmp_path):
+    path = tmp_path / "other.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(ConfigError, match="no column 'chords'"):
+        Laps(path)
+    with pytest.raises(ConfigError, match="cannot read"):
+        Laps(tmp_path / "nowhere.csv")
