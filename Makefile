@@ -8,7 +8,7 @@ CORE_SOURCES = $(wildcard jackcomp/engine/core/*.[ch]) jackcomp/engine/build_cor
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint format golden test-core test-core-asan test-core-tsan \
-	test-train bench-rt bench-swap bench soak evaluate train models clean
+	test-train search bench-rt bench-swap bench-brain bench soak evaluate train models clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -64,12 +64,15 @@ bench-swap: setup  ## xruns while SoundFonts change, beside the same load elsewh
 soak: setup  ## an hour of music offline, ten minutes live: memory and drift (SECONDS=)
 	$(PYTHON) -m bench.soak $(if $(filter file,$(origin SECONDS)),,--seconds $(SECONDS))
 
+bench-brain: setup  ## how long decisions take while it looks ahead
+	$(PYTHON) -m bench.foresight
+
 bench: setup  ## speed of a render, start-up, memory, and coming back
 	$(PYTHON) -m bench.render
 	$(PYTHON) -m bench.comeback
 
 evaluate: setup  ## harmony, chord model and pulse on the test songs, beside their baselines
-	$(PYTHON) -m export.evaluate_brain
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate_brain --jobs 2
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate --jobs 2
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.evaluate_pulse --jobs 2
 
@@ -84,8 +87,12 @@ train: $(VENV)/.trainer  ## train chord model and listener; goes on where interr
 test-train: $(VENV)/.trainer  ## tests of the training, which need torch
 	OMP_NUM_THREADS=1 $(PYTHON) -m pytest -q tests_train
 
-models: train  ## make what is in models/: chord model, listener, the ear's and pulse's tables
+search: $(VENV)/.trainer  ## a small search for better settings of the chord model
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.search
+
+models: train  ## make what is in models/: networks, the memory, the tables of ear and pulse
 	$(PYTHON) -m export.to_onnx
+	OMP_NUM_THREADS=1 $(PYTHON) -m export.fit_memory --rivals
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.count_ear
 	OMP_NUM_THREADS=1 $(PYTHON) -m export.train_pulse
 

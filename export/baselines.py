@@ -15,7 +15,7 @@ from jackcomp.brain.features import (
     MAX_STEPS,
     N_PLACES,
     START,
-    Roots,
+    Context,
     count_from_first,
     decode_answers,
     encode_chord,
@@ -115,26 +115,26 @@ class Ngram:
 
 def _ngrams(
     sequence: ChordSequence, order: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[Roots, ...]]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], tuple[Context, ...]]:
     """Give each step's longest context as one number, its answer, and its root."""
     chords = sequence.chords.tolist()
-    places = _bar_places(sequence.positions)
-    contexts, answers, heard = [], [], []
-    roots = Roots()
+    places = bar_places(sequence.positions)
+    numbers, answers, heard = [], [], []
+    context = Context()
     for step, chord in enumerate(chords):
-        _, roots = encode_chord(chords[step - 1] if step else START, roots)
-        last = Roots(roots.last, roots.last)
-        context = 0
+        _, context = encode_chord(chords[step - 1] if step else START, context)
+        last = Context(context.last, context.last)
+        number = 0
         for back in range(order - 1, 0, -1):
             before = chords[step - back] if step >= back else START
-            context = context * N_PLACES + _from_root(before, roots.last)
-        contexts.append(context * MAX_STEPS**2 + places[step])
+            number = number * N_PLACES + _from_root(before, context.last)
+        numbers.append(number * MAX_STEPS**2 + places[step])
         answers.append(count_from_first(chord, last))
         heard.append(last)
-    return np.array(contexts), np.array(answers), tuple(heard)
+    return np.array(numbers), np.array(answers), tuple(heard)
 
 
-def _bar_places(positions: NDArray[np.float32]) -> list[int]:
+def bar_places(positions: NDArray[np.float32]) -> list[int]:
     """Give place and number of steps of the bar as one number below MAX_STEPS ** 2."""
     index = positions[:, :MAX_STEPS].argmax(axis=1)
     steps = positions[:, MAX_STEPS : 2 * MAX_STEPS].argmax(axis=1)

@@ -1,168 +1,313 @@
-"""Measure how well the chord model foresees: ``python -m export.evaluate_brain``.
+"""Measure how well the brain foresees: ``python -m export.evaluate_brain``.
 
 Every step of the harmonic grid but each song's first is foreseen from the song's
-true chords before it and from the bar lines. Beside the LSTM stand what it must
-beat, fitted on the train split of ``export/corpus`` (`export.baselines`). Needs
-onnxruntime, not torch.
+chords before it and from the bar lines: the true chords, or with ``--noisy-history``
+chords of which some are guessed wrong. Beside the system, which is the LSTM and its
+memory of the song, stand the LSTM alone and what they must beat, fitted on the train
+split of ``export/corpus`` (`export.rival_models`). Needs onnxruntime, not torch.
 """
 
+import argparse
+import json
+import multiprocessing
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from tqdm import tqdm
 
-from export.baselines import Hold, Ngram, Unigram
-from export.measuring import corpus_parser, report_on
-from export.sequences import ChordSequence, to_sequences
+from export.chord_scores import (
+    METRICS,
+    Scored,
+    by_match,
+    by_position,
+    join,
+    reliability,
+    score,
+    sum_up,
+)
+from export.measuring import corpus_parser, positive, report_on
+from export.play import play_brain
+from export.reliability_plot import draw_reliability
+from export.rival_models import Rivals, read_rival_tables
+from export.sequences import ChordSequence, blur, to_sequences
 from export.songs import CORPUS_FILES, read_songs
-from jackcomp.brain.features import START
+from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import Brain
+from jackcomp.brain.song import HYPOTHESES, SongBrain
+from jackcomp.brain.tables import load_song_tables
+from jackcomp.theory.genre import AUTO_GENRE, GENRES
+from jackcomp.timeline.meter import parse_meter
 
-BATCH_SONGS = 64
-METRICS = ("perplexity", "top1", "top3", "top1_change")
-LEAST_CHANCE = 1e-12
-
-Row = dict[str, dict[str, float]]
-
-
-def play_brain(
-    brain: Brain, sequences: Sequence[ChordSequence]
-) -> Iterator[NDArray[np.float32]]:
-    """Give the model's distributions of each sequence, shape (steps, 169)."""
-    rows: dict[int, NDArray[np.float32]] = {}
-    by_length = sorted(range(len(sequences)), key=lambda i: -len(sequences[i].chords))
-    for start in range(0, len(by_length), BATCH_SONGS):
-        members = by_length[start : start + BATCH_SONGS]
-        rows |= zip(
-            members, _play_together(brain, [sequences[i] for i in members]), strict=True
-        )
-    for number in range(len(sequences)):
-        yield rows.pop(number)
+CHUNK_SONGS = 16
+NOISE_SEED = 20240229
+ROWS = (
+    *("system", "lstm", "counts_memory", "ngram_memory", "ppm_memory"),
+    *("ngram", "ppm", "unigram", "hold"),
+)
+COLUMNS = METRICS[:7]
 
 
-def _play_together(
-    brain: Brain, songs: Sequence[ChordSequence]
-) -> list[NDArray[np.float32]]:
-    """Play songs in lockstep, the longest first; the ended ones drop out."""
-    answers: list[list[NDArray[np.float32]]] = [[] for _ in songs]
-    state = brain.initial_state(len(songs))
-    before = [START] * len(songs)
-    for step in range(len(songs[0].chords)):
-        playing = sum(len(song.chords) > step for song in songs)
-        state = state.take(range(playing))
-        positions = np.stack([song.positions[step] for song in songs[:playing]])
-        rows, state = brain.step(state, before[:playing], positions)
-        for answer, row in zip(answers, rows, strict=False):
-            answer.append(row)
-        before = [int(song.chords[step]) for song in songs[:playing]]
-    return [np.array(answer) for answer in answers]
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What is measured, and how; ``noise`` is a share from 0 to 1."""
 
-
-def measure_rows(
-    sequences: Sequence[ChordSequence], foreseen: Iterable[NDArray[np.floating]]
-) -> Row:
-    """Score distributions against what came, overall and by source.
-
-    Parameters
-    ----------
-    sequences : sequence of ChordSequence
-        What came.
-    foreseen : iterable of ndarray, shape=(steps, 169)
-        What was expected, in the same order.
-
-    Returns
-    -------
-    dict
-        ``overall`` and each source, with `METRICS`: perplexity, the share of steps
-        whose chord was first, or among the first three, and the first again over
-        those steps where the chord changes.
-    """
-    scores: dict[str, list[NDArray[np.float64]]] = {"overall": []}
-    for sequence, rows in zip(sequences, foreseen, strict=True):
-        scored = _score(sequence.chords, rows)
-        scores["overall"].append(scored)
-        scores.setdefault(sequence.source, []).append(scored)
-    return {name: _sum_up(np.concatenate(parts)) for name, parts in scores.items()}
-
-
-def _score(
-    chords: NDArray[np.int64], rows: NDArray[np.floating]
-) -> NDArray[np.float64]:
-    """Give for each step but the first: loss in nats, rank from 0, changes or not."""
-    steps = np.arange(1, len(chords))
-    chances = rows[steps, chords[1:]]
-    ranks = (rows[1:] > chances[:, None]).sum(axis=1)
-    losses = -np.log(np.maximum(chances, LEAST_CHANCE))
-    return np.stack([losses, ranks, chords[1:] != chords[:-1]], axis=1)
-
-
-def _sum_up(scored: NDArray[np.float64]) -> dict[str, float]:
-    losses, ranks, changes = scored.T
-    at_changes = ranks[changes > 0]
-    return {
-        "perplexity": float(np.exp(losses.mean())),
-        "top1": float((ranks < 1).mean()),
-        "top3": float((ranks < 3).mean()),
-        "top1_change": float((at_changes < 1).mean()) if len(at_changes) else 0.0,
-        "steps": len(losses),
-    }
+    model: Path | None = None
+    memory: Path | None = None
+    genre: str = AUTO_GENRE
+    noise: float = 0.0
 
 
 def evaluate(
     files: Sequence[Path],
-    split: str = "valid",
+    split: str = "test",
     source: str | None = None,
     limit: int | None = None,
-    model: Path | None = None,
+    conditions: Conditions = Conditions(),
+    jobs: int = 1,
+    plots: Path | None = None,
 ) -> dict[str, Any]:
-    """Measure the model and its rivals on songs; gives the report."""
-    brain = Brain.load(model)
-    sequences = to_sequences(read_songs(files, split, source, limit))
-    past = to_sequences(read_songs(CORPUS_FILES, "train"))
-    rows = {"lstm": measure_rows(sequences, play_brain(brain, sequences))}
-    rivals = {"ngram": Ngram(past), "unigram": Unigram(past), "hold": Hold(past)}
-    for name, rival in rivals.items():
-        rows[name] = measure_rows(sequences, map(rival.foresee, sequences))
+    """Measure the system and its rivals on songs; gives the report."""
+    songs = to_sequences(read_songs(files, split, source, limit))
+    generator = np.random.default_rng(NOISE_SEED)
+    told = [
+        replace(song, chords=blur(song, conditions.noise, generator)) for song in songs
+    ]
+    rivals = Rivals(
+        to_sequences(read_songs(CORPUS_FILES, "train")), *read_rival_tables()
+    )
+    pairs = list(zip(songs, told, strict=True))
+    chunks = [pairs[i : i + CHUNK_SONGS] for i in range(0, len(pairs), CHUNK_SONGS)]
+    measured = list(tqdm(_measure(chunks, rivals, conditions, jobs), total=len(chunks)))
+    rows: dict[str, dict[str, Any]] = {}
+    details: dict[str, dict[str, Any]] = {"by_position": {}, "by_match": {}}
+    for name in ROWS:
+        parts = [song for chunk in measured for song in chunk[name]]
+        whole = join(parts)
+        rows[name] = {"overall": sum_up(whole)} | {
+            source: sum_up(
+                join(
+                    [
+                        part
+                        for part, song in zip(parts, songs, strict=True)
+                        if song.source == source
+                    ]
+                )
+            )
+            for source in dict.fromkeys(song.source for song in songs)
+        }
+        details["by_position"][name] = by_position(whole)
+        details["by_match"][name] = by_match(whole)
+        if name == "system":
+            certain = reliability(whole)
+    if plots is not None:
+        plots.mkdir(parents=True, exist_ok=True)
+        draw_reliability(plots / "reliability.png", certain)
     return {
         "rows": rows,
-        "songs": len(sequences),
+        "decision_ms": time_steps(conditions),
+        "songs": len(songs),
         "settings": {
             "files": [path.name for path in files],
             "split": split,
             "source": source,
             "limit": limit,
-            "given": ["meter", "bar lines", "true chords until the step before"],
+            "given": ["meter", "bar lines", "chords until the step before"],
+            "wrong_chords_in_history": conditions.noise,
+            "genre": conditions.genre,
             "scored": "every grid step but the first of each song",
-            "rivals_fitted_on": "train",
+            "changes_only": "steps where the chord changes, the chord before ruled out",
+            "new": "changes after a chord that has led nowhere yet in the song",
+            "rivals_fitted_on": "train; their memories and shares on valid",
         },
+        **details,
+        "reliability": certain,
+        "model": describe_model(conditions),
     }
 
 
-def print_report(report: dict[str, Any]) -> None:
-    """Print the report as a table for reading."""
-    print(f"{report['songs']} songs, split {report['settings']['split']}")
-    print(f"{'row':<9}{'source':<16}{'steps':>7}", *(f"{m:>12}" for m in METRICS))
-    for name, row in report["rows"].items():
-        for source, values in row.items():
-            numbers = " ".join(f"{values[metric]:12.3f}" for metric in METRICS)
-            print(f"{name:<9}{source:<16}{values['steps']:>7} {numbers}")
+def _measure(
+    chunks: Sequence[Sequence[tuple[ChordSequence, ChordSequence]]],
+    rivals: Rivals,
+    conditions: Conditions,
+    jobs: int,
+) -> Iterator[dict[str, list[Scored]]]:
+    """Measure chunks of songs in their order, in ``jobs`` processes."""
+    if jobs == 1:
+        yield from map(_Bench(rivals, conditions), chunks)
+        return
+    # A fresh interpreter each: the threads of onnxruntime do not survive a fork.
+    spawn = multiprocessing.get_context("spawn")
+    with spawn.Pool(jobs, _prepare, (rivals, conditions)) as pool:
+        yield from pool.imap(_measure_chunk, chunks)
+
+
+class _Bench:
+    """One process's share: the models, and what it does with songs."""
+
+    def __init__(self, rivals: Rivals, conditions: Conditions) -> None:
+        self._rivals = rivals
+        brain = Brain.load(conditions.model)
+        tables = load_song_tables(brain.checksum, conditions.memory)
+        memory = tables.guessed if conditions.noise else tables.known
+        self._brains = {
+            "system": SongBrain(brain, memory, tables.genres, conditions.genre),
+            "lstm": SongBrain(brain, None, tables.genres, conditions.genre),
+        }
+
+    def __call__(
+        self, songs: Sequence[tuple[ChordSequence, ChordSequence]]
+    ) -> dict[str, list[Scored]]:
+        """Give, by row, each song's steps."""
+        true, told = zip(*songs, strict=True)
+        found = {
+            name: list(map(score, true, play_brain(brain, told)))
+            for name, brain in self._brains.items()
+        }
+        for song, heard in songs:
+            for name, rows in self._rivals.rows(heard).items():
+                found.setdefault(name, []).append(score(song, rows))
+        return found
+
+
+_bench: list[_Bench] = []
+
+
+def _prepare(rivals: Rivals, conditions: Conditions) -> None:
+    _bench.append(_Bench(rivals, conditions))
+
+
+def _measure_chunk(
+    songs: Sequence[tuple[ChordSequence, ChordSequence]],
+) -> dict[str, list[Scored]]:
+    return _bench[0](songs)
+
+
+def time_steps(conditions: Conditions, count: int = 200) -> dict[str, float]:
+    """Time one step of the system for eight histories, in milliseconds of its thread.
+
+    The song is 256 half-bars old, as after two minutes at 120 quarters.
+    """
+    brain = Brain.load(conditions.model)
+    tables = load_song_tables(brain.checksum, conditions.memory)
+    system = SongBrain(brain, tables.guessed, tables.genres, conditions.genre)
+    positions = encode_steps(parse_meter("4/4"), 0, 256)
+    state = system.initial_state(HYPOTHESES)
+    generator = np.random.default_rng(0)
+    chords = generator.integers(0, 168, (256, HYPOTHESES))
+    for position, row in zip(positions, chords, strict=True):
+        _, state = system.step(state, row, position)
+    times = {"system": [], "lstm": []}
+    for _ in range(count):
+        began = time.thread_time()
+        system.step(state, chords[0], positions[0])
+        times["system"].append(1000 * (time.thread_time() - began))
+        began = time.thread_time()
+        brain.step(state.model, chords[0], positions[0])
+        times["lstm"].append(1000 * (time.thread_time() - began))
+    p50, p99, most = np.percentile(times["system"], (50, 99, 100))
+    lstm = float(np.median(times["lstm"]))
+    return {"p50": float(p50), "p99": float(p99), "max": float(most), "lstm_p50": lstm}
+
+
+def describe_model(conditions: Conditions) -> dict[str, Any]:
+    """Give parameters and bytes of the model, from its card."""
+    path = conditions.model or Path(__file__).parents[1] / "models" / "brain.onnx"
+    card = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    return {name: card[name] for name in ("parameters", "bytes", "sha256")}
+
+
+def print_report(report: Mapping[str, Any]) -> None:
+    """Print the report as tables for reading."""
+    settings = report["settings"]
+    print(
+        f"{report['songs']} songs, split {settings['split']}, genre "
+        f"{settings['genre']}, wrong in history {settings['wrong_chords_in_history']}"
+    )
+    _print_table("overall", {n: r["overall"] for n, r in report["rows"].items()})
+    for suffix in ("_majmin", "_root"):
+        columns = [f"{name}{suffix}" for name in COLUMNS]
+        rows = {name: row["overall"] for name, row in report["rows"].items()}
+        _print_table(suffix[1:], rows, columns)
+    for source in [name for name in report["rows"]["system"] if name != "overall"]:
+        _print_table(source, {n: r[source] for n, r in report["rows"].items()})
+    for detail in ("by_position", "by_match"):
+        for part in report[detail]["system"]:
+            rows = {name: row[part] for name, row in report[detail].items()}
+            _print_table(f"{detail.replace('_', ' ')}: {part}", rows)
+    print("\nsystem: says, right, steps")
+    for row in report["reliability"]:
+        print(
+            f"  {row['from']:.1f}-{row['to']:.1f}  {row['says']:.3f}  "
+            f"{row['right']:.3f}  {row['steps']}"
+        )
+    model, times = report["model"], report["decision_ms"]
+    print(f"\n{model['parameters']} parameters, {model['bytes']} bytes")
+    print(
+        f"a step of {HYPOTHESES} histories: LSTM {times['lstm_p50']:.2f} ms, system "
+        f"p50 {times['p50']:.2f}, p99 {times['p99']:.2f} ms of thread time"
+    )
+
+
+def _print_table(
+    title: str,
+    rows: Mapping[str, Mapping[str, float]],
+    columns: Sequence[str] = COLUMNS,
+) -> None:
+    steps = next(iter(rows.values()))["steps"]
+    print(f"\n{title}, {steps} steps")
+    names = [name.replace("perplexity", "ppl") for name in columns]
+    print(f"  {'':<14}", *(f"{name:>{max(len(name), 8)}}" for name in names))
+    for name, row in rows.items():
+        cells = [
+            f"{row[column]:>{max(len(short), 8)}.3f}"
+            if column in row
+            else f"{'-':>{max(len(short), 8)}}"
+            for column, short in zip(columns, names, strict=True)
+        ]
+        print(f"  {name:<14}", *cells)
+
+
+def share(text: str) -> float:
+    """Read a share from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a share from 0 to 1")
+    return value
 
 
 def main() -> int:
     """Read the command line, measure, print."""
-    parser = corpus_parser("evaluate_brain", "Measure the chord model.")
+    parser = corpus_parser("evaluate_brain", "Measure the chord model and its memory.")
     parser.add_argument("--model", type=Path, help="an ONNX file; the installed one")
+    parser.add_argument("--memory", type=Path, help="its memory; the installed one")
+    parser.add_argument("--genre", default=AUTO_GENRE, choices=(AUTO_GENRE, *GENRES))
+    parser.add_argument(
+        "--noisy-history",
+        type=share,
+        default=0.0,
+        metavar="SHARE",
+        help="so many of the past chords are another chord of the song; default 0",
+    )
+    parser.add_argument("--jobs", type=positive, default=1, help="processes; default 1")
+    parser.add_argument("--plots", type=Path, help="folder for reliability.png")
     options = parser.parse_args()
+    conditions = Conditions(
+        options.model, options.memory, options.genre, options.noisy_history
+    )
     return report_on(
         lambda: evaluate(
             options.files or CORPUS_FILES,
             options.split,
             options.source,
             options.limit,
-            options.model,
+            conditions,
+            options.jobs,
+            options.plots,
         ),
         print_report,
         options.json,

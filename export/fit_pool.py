@@ -27,6 +27,7 @@ from jackcomp.decision.fusion import Evidence, PoolWeights
 from jackcomp.decision.policy import READY, TRIAD_OF, Manner, Moment, choose
 from jackcomp.ear.listen import Ear
 from jackcomp.foresight import Foresight
+from jackcomp.theory.genre import AUTO_GENRE
 from jackcomp.theory.vocabulary import NO_CHORD_INDEX
 from jackcomp.timeline.meter import Meter, step_at, step_start
 
@@ -81,7 +82,7 @@ def listen(song: Song, models: duo.Models) -> Tune:
     last = step_at(meter, bar_map.to_clock(song.spans[-1].end - 1))[0]
     numbers = range(first, max(last, first) + 1)
     ear = Ear(models.ear, models.listener, meter)
-    foresight = Foresight(models.brain, meter, 1)
+    foresight = Foresight(duo.song_brain(models, AUTO_GENRE), meter, 1)
     foresight.reset(first)
     memory = form.FormMemory(meter)
     chords, weights = label_steps(song, meter, bar_map, numbers)

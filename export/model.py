@@ -1,10 +1,14 @@
 """The chord model in torch, as it is trained. Played, it is ``models/brain.onnx``.
 
-An LSTM over the steps of the harmonic grid. Two tables turn the chord before
-(its move from the last root, its place above the first) into one vector; the
-step's position is put beside it. Two heads answer: one counts roots from the last
-chord (a fifth down is a fifth down), one from the song's first (home is home);
-their logits are added.
+An LSTM over the steps of the harmonic grid. Three tables turn the chord before
+(its move from the last root, its place above the first, how long it was held) into
+one vector; the step's position and the song's genre are put beside it. Two heads
+answer: one counts roots from the last chord (a fifth down is a fifth down), one
+from the song's first (home is home); their logits are added.
+
+Two kinds of forgetting keep so few songs from being learnt by heart: dropout before
+and after the LSTM, and dropout of its recurrent weights (Merity, Keskar and Socher,
+"Regularizing and Optimizing LSTM Language Models", 2017).
 """
 
 import math
@@ -12,8 +16,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from jackcomp.brain.features import N_MOVES, N_PLACES, POSITION_SIZE
+from jackcomp.brain.features import (
+    N_GENRES,
+    N_HELD,
+    N_MOVES,
+    N_PLACES,
+    POSITION_SIZE,
+)
 from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
 
 
@@ -21,18 +32,19 @@ from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
 class ModelSettings:
     """Sizes of the network."""
 
-    units: int = 256
+    units: int = 384
     layers: int = 1
     embedding: int = 128
     dropout: float = 0.5
+    weight_dropout: float = 0.3
 
 
 class ChordModel(nn.Module):
     """Foresees the chord of each step from the chords before it.
 
-    Shapes: ``inputs`` (batch, steps, 3) int64, `ChordInput` by step; ``positions``
-    (batch, steps, POSITION_SIZE) float32; logits (batch, steps, 169) by index from
-    the song's first root.
+    Shapes: ``inputs`` (batch, steps, 4) int64, `ChordInput` by step; ``positions``
+    (batch, steps, POSITION_SIZE) float32; ``genres`` (batch, N_GENRES) float32, zero
+    where not told; logits (batch, steps, 169) by index from the song's first root.
     """
 
     def __init__(self, settings: ModelSettings) -> None:
@@ -40,8 +52,9 @@ class ChordModel(nn.Module):
         self.settings = settings
         self.move = nn.Embedding(N_MOVES, settings.embedding)
         self.place = nn.Embedding(N_PLACES, settings.embedding)
+        self.held = nn.Embedding(N_HELD, settings.embedding)
         self.lstm = nn.LSTM(
-            settings.embedding + POSITION_SIZE,
+            settings.embedding + POSITION_SIZE + N_GENRES,
             settings.units,
             settings.layers,
             batch_first=True,
@@ -50,15 +63,16 @@ class ChordModel(nn.Module):
         self.dropout = nn.Dropout(settings.dropout)
         self.from_last = nn.Linear(settings.units, N_CHORDS)
         self.from_first = nn.Linear(settings.units, NO_CHORD_INDEX, bias=False)
-        for table in (self.move, self.place):
+        for table in (self.move, self.place, self.held):
             nn.init.normal_(table.weight, std=0.1)
         self.register_buffer("turns", turn_table(), persistent=False)
 
-    def forward(self, inputs: Tensor, positions: Tensor) -> Tensor:
+    def forward(self, inputs: Tensor, positions: Tensor, genres: Tensor) -> Tensor:
         """Give the logits of every step, starting from an empty state."""
-        move, place, offset = inputs.unbind(-1)
-        chord = self.dropout(self.move(move) + self.place(place))
-        hidden, _ = self.lstm(torch.cat([chord, positions], -1))
+        move, place, offset, held = inputs.unbind(-1)
+        chord = self.dropout(self.move(move) + self.place(place) + self.held(held))
+        genre = genres[:, None].expand(-1, chord.shape[1], -1)
+        hidden = self._remember(torch.cat([chord, positions, genre], -1))
         hidden = self.dropout(hidden)
         logits = self.from_last(hidden).float()
         turned = logits.gather(-1, self.turns[offset])
@@ -66,6 +80,29 @@ class ChordModel(nn.Module):
         return torch.cat(
             [turned[..., :NO_CHORD_INDEX] + home, turned[..., NO_CHORD_INDEX:]], -1
         )
+
+    def _remember(self, inputs: Tensor) -> Tensor:
+        """Run the LSTM; while training, some of its recurrent weights are left out."""
+        lstm, settings = self.lstm, self.settings
+        weights = [
+            functional.dropout(weight, settings.weight_dropout, self.training)
+            if name.startswith("weight_hh")
+            else weight
+            for name, weight in lstm.named_parameters()
+        ]
+        zeros = inputs.new_zeros(settings.layers, len(inputs), settings.units)
+        hidden, *_ = torch.lstm(
+            inputs,
+            (zeros, zeros),
+            weights,
+            has_biases=True,
+            num_layers=settings.layers,
+            dropout=lstm.dropout,
+            train=self.training,
+            bidirectional=False,
+            batch_first=True,
+        )
+        return hidden
 
 
 def turn_table() -> Tensor:

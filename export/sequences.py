@@ -8,12 +8,25 @@ from numpy.typing import NDArray
 
 from export.songs import Song
 from jackcomp.brain.features import (
+    N_GENRES,
     START,
-    Roots,
+    Context,
     count_from_first,
     encode_chord,
     encode_position,
 )
+from jackcomp.theory.genre import GENRES
+
+GENRE_OF_SOURCE = {
+    "pop909": "pop",
+    "billboard": "pop",
+    "wjazzd": "jazz",
+    "irb": "jazz",
+    "imaginary_book": "jazz",
+    "nottingham": "folk",
+    "openewld": "song",
+    "lieder": "song",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,7 +54,7 @@ class Lesson:
 
     Attributes
     ----------
-    inputs : ndarray, shape=(steps, 3), int64
+    inputs : ndarray, shape=(steps, 4), int64
         `ChordInput` of the step before.
     positions : ndarray, shape=(steps, POSITION_SIZE), float32
         Places in the bar.
@@ -49,12 +62,15 @@ class Lesson:
         Chord indices counted from the song's first root.
     rootless : ndarray, shape=(steps,), bool
         True until there is a first root: only the quality can be known.
+    genre : ndarray, shape=(N_GENRES,), float32
+        One for the song's genre; all zero where it has none of `GENRES`.
     """
 
     inputs: NDArray[np.int64]
     positions: NDArray[np.float32]
     answers: NDArray[np.int64]
     rootless: NDArray[np.bool_]
+    genre: NDArray[np.float32]
 
 
 def to_sequences(songs: Sequence[Song]) -> list[ChordSequence]:
@@ -72,19 +88,59 @@ def _grid(song: Song) -> ChordSequence:
     )
 
 
+def blur(
+    sequence: ChordSequence, share: float, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Give a song's chords as one who guesses would have them.
+
+    Parameters
+    ----------
+    sequence : ChordSequence
+        The song.
+    share : float
+        How many of its steps get another chord, 0 to 1.
+    generator : Generator
+        Draws which, and from the song's other chords which one: they are those of
+        its keys, whether a key is annotated or not.
+
+    Returns
+    -------
+    ndarray, shape=(steps,), int64
+        The same as the song's where it has but one chord.
+    """
+    chords = sequence.chords.copy()
+    own = np.unique(chords)
+    if len(own) > 1:
+        for step in np.flatnonzero(generator.random(len(chords)) < share):
+            chords[step] = generator.choice(own[own != chords[step]])
+    return chords
+
+
 def to_lesson(sequence: ChordSequence) -> Lesson:
     """Encode a sequence with the encoder that is used in playing."""
     rows = list(_lesson_rows(sequence.chords.tolist()))
     inputs, answers, rootless = zip(*rows, strict=True)
     return Lesson(
-        np.array(inputs), sequence.positions, np.array(answers), np.array(rootless)
+        np.array(inputs),
+        sequence.positions,
+        np.array(answers),
+        np.array(rootless),
+        encode_genre(sequence.source),
     )
+
+
+def encode_genre(source: str) -> NDArray[np.float32]:
+    """Give the genre of a corpus as the model is told it, all zero if unknown."""
+    told = np.zeros(N_GENRES, np.float32)
+    if source in GENRE_OF_SOURCE:
+        told[GENRES.index(GENRE_OF_SOURCE[source])] = 1
+    return told
 
 
 def _lesson_rows(
     chords: Sequence[int],
-) -> Iterator[tuple[tuple[int, int, int], int, bool]]:
-    roots = Roots()
+) -> Iterator[tuple[tuple[int, int, int, int], int, bool]]:
+    context = Context()
     for before, chord in zip([START, *chords[:-1]], chords, strict=True):
-        told, roots = encode_chord(before, roots)
-        yield told, count_from_first(chord, roots), roots.first is None
+        told, context = encode_chord(before, context)
+        yield told, count_from_first(chord, context), context.first is None

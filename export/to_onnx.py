@@ -4,9 +4,8 @@
 ``models/brain.json`` from ``export/runs/brain/best.pt``, checks that both give the
 same probabilities, and measures the model on the valid split.
 
-The graph is one step of the network, written by hand: two tables, one product
-with the state, the LSTM's gates, two heads. The products of the embeddings with
-the LSTM's input weights are multiplied out into the tables.
+The graph is one step of the network, written by hand: three tables, a product with
+what is told and one with the state, the LSTM's gates, two heads.
 """
 
 import argparse
@@ -24,18 +23,26 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from export.evaluate_brain import measure_rows, play_brain
+from export.chord_scores import join, score, sum_up
 from export.model import ChordModel, turn_table
+from export.play import play_brain
 from export.sequences import to_lesson, to_sequences
 from export.songs import CORPUS_FILES, SPLITS, read_songs
-from export.train import RUNS, load_run
-from jackcomp.brain.features import POSITION_SIZE, START, count_from_first
+from export.train import RUNS, SEARCH_SUMMARY, load_run
+from jackcomp.brain.features import (
+    N_GENRES,
+    POSITION_SIZE,
+    START,
+    ChordInput,
+    count_from_first,
+)
 from jackcomp.brain.model import VOCABULARY, Brain
 from jackcomp.errors import JackcompError
 from jackcomp.theory.vocabulary import N_CHORDS, NO_CHORD_INDEX
 
 OPSET = 17  # read by every onnxruntime since 1.12
 IR_VERSION = 8
+CHORD_SIZE = len(ChordInput._fields)
 PARITY = 1e-4
 PARITY_SONGS = 20
 MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
@@ -68,15 +75,17 @@ class Graph:
 def build_onnx(model: ChordModel) -> bytes:
     """Write one step of the model as ONNX.
 
-    Inputs: ``chord`` (batch, 3) int64, a `ChordInput`; ``position`` (batch,
-    POSITION_SIZE) float32; ``state`` (batch, 2 * layers * units) float32. Outputs:
-    ``probabilities`` (batch, 169) float32 by index from the first root; ``next_state``.
+    Inputs: ``chord`` (batch, 4) int64, a `ChordInput`; ``position`` (batch,
+    POSITION_SIZE) and ``genre`` (batch, N_GENRES) float32; ``state`` (batch, 2 *
+    layers * units) float32. Outputs: ``probabilities`` (batch, 169) float32 by index
+    from the first root; ``next_state``.
     """
     units, layers = model.settings.units, model.settings.layers
     graph = Graph()
-    graph.weight("one_each", np.ones(3, np.int64))
-    graph.add_many("Split", ["chord", "one_each"], ["move", "place", "offset"], axis=1)
-    for name in ("move", "place", "offset"):
+    told = list(ChordInput._fields)
+    graph.weight("one_each", np.ones(len(told), np.int64))
+    graph.add_many("Split", ["chord", "one_each"], told, axis=1)
+    for name in told:
         graph.add("Squeeze", [name, _axis(graph, name)], f"{name}_index")
     graph.weight("state_sizes", np.full(2 * layers, units, np.int64))
     memories = [f"{kind}{n}" for n in range(layers) for kind in ("hidden", "cell")]
@@ -100,20 +109,17 @@ def _axis(graph: Graph, name: str) -> str:
 
 
 def _input_gates(graph: Graph, model: ChordModel) -> str:
-    """Add what chord and position give to the gates of the first layer."""
-    embedding = model.settings.embedding
-    weights = _reordered(model, "weight_ih", 0)
-    tables = {
-        "move": _array(model.move.weight) @ weights[:, :embedding].T + _bias(model, 0),
-        "place": _array(model.place.weight) @ weights[:, :embedding].T,
-    }
+    """Add what chord, position and genre give to the gates of the first layer."""
+    tables = {"move": model.move, "place": model.place, "held": model.held}
     for name, table in tables.items():
-        weight = graph.weight(f"{name}_table", table)
-        graph.add("Gather", [weight, f"{name}_index"], f"{name}_gates")
-    weight = graph.weight("position_weight", weights[:, embedding:].T)
-    graph.add("MatMul", ["position", weight], "position_gates")
-    graph.add("Add", ["move_gates", "place_gates"], "chord_gates")
-    return graph.add("Add", ["chord_gates", "position_gates"], "input_gates0")
+        weight = graph.weight(f"{name}_table", _array(table.weight))
+        graph.add("Gather", [weight, f"{name}_index"], f"{name}_vector")
+    graph.add("Add", ["move_vector", "place_vector"], "move_and_place")
+    graph.add("Add", ["move_and_place", "held_vector"], "chord_vector")
+    graph.add("Concat", ["chord_vector", "position", "genre"], "told", axis=1)
+    weight = graph.weight("W0", _reordered(model, "weight_ih", 0).T)
+    product = graph.add("MatMul", ["told", weight], "told_gates")
+    return graph.add("Add", [product, graph.weight("b0", _bias(model, 0))], "gates_in")
 
 
 def _lstm_step(graph: Graph, model: ChordModel, layer: int, gates: str) -> list[str]:
@@ -183,8 +189,11 @@ def _serialise(graph: Graph, state_size: int) -> bytes:
         graph.nodes,
         "jackcomp-brain",
         inputs=[
-            helper.make_tensor_value_info("chord", TensorProto.INT64, ["batch", 3]),
+            helper.make_tensor_value_info(
+                "chord", TensorProto.INT64, ["batch", CHORD_SIZE]
+            ),
             helper.make_tensor_value_info("position", floats, ["batch", POSITION_SIZE]),
+            helper.make_tensor_value_info("genre", floats, ["batch", N_GENRES]),
             helper.make_tensor_value_info("state", floats, ["batch", state_size]),
         ],
         outputs=[
@@ -215,16 +224,20 @@ def measure_parity(model: ChordModel, brain: Brain) -> float:
             logits = model(
                 torch.from_numpy(lesson.inputs)[None],
                 torch.from_numpy(lesson.positions)[None],
+                torch.from_numpy(lesson.genre)[None],
             )
         expected = logits[0].softmax(-1).numpy()
         state = brain.initial_state()
         before = START
         for step, chord in enumerate(song.chords.tolist()):
-            rows, state = brain.step(state, [before], song.positions[step])
+            rows, state = brain.step(
+                state, [before], song.positions[step], lesson.genre
+            )
             before = chord
             if not lesson.rootless[step]:
                 order = [
-                    count_from_first(index, state.roots[0]) for index in range(N_CHORDS)
+                    count_from_first(index, state.contexts[0])
+                    for index in range(N_CHORDS)
                 ]
                 worst = max(worst, float(abs(rows[0] - expected[step, order]).max()))
     return worst
@@ -262,6 +275,7 @@ def export_run(run: Path, target: Path) -> dict[str, Any]:
             f"torch and ONNX differ by {parity:.2g}: expected at most {PARITY}"
         )
     sequences = to_sequences(read_songs(CORPUS_FILES, "valid"))
+    scored = list(map(score, sequences, play_brain(brain, sequences)))
     state_size = 2 * settings.model.layers * settings.model.units
     card = {
         "name": "brain",
@@ -276,12 +290,14 @@ def export_run(run: Path, target: Path) -> dict[str, Any]:
         "epoch": checkpoint["epoch"] + 1,
         "metrics": {
             "split": "valid",
-            "lstm": measure_rows(sequences, play_brain(brain, sequences)),
+            "lstm": {"overall": sum_up(join(scored))},
             "parity": parity,
         },
+        "search": json.loads(SEARCH_SUMMARY.read_text(encoding="utf-8")),
         "inputs": {
-            "chord": ["batch", 3],
+            "chord": ["batch", CHORD_SIZE],
             "position": ["batch", POSITION_SIZE],
+            "genre": ["batch", N_GENRES],
             "state": ["batch", state_size],
         },
         "outputs": {

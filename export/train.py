@@ -1,22 +1,27 @@
 """Train the chord model on the corpus: ``python -m export.train``.
 
 Learns from the train split of the tiers ``open`` and ``gpl``, keeps the weights
-that foresee the valid split best, and never opens the test split. Writes
-``log.csv``, ``last.pt`` (to carry on after an interruption) and ``best.pt`` into
-``export/runs/NAME``; ``python -m export.to_onnx`` makes the model from it.
+that foresee the valid split best, and never opens the test split. ``--chordonomicon
+FILE`` learns from that file first (`export.chordonomicon`), in laps of some thousand
+songs, before it goes on with the corpus. Writes ``last.pt`` (to carry on after an
+interruption), ``best.pt``, ``log.csv`` and ``curves.png`` into ``export/runs/NAME``;
+``python -m export.to_onnx`` makes the model from it.
 
 Nothing is augmented: the model hears intervals only, so a song teaches it the
 same in every key (`jackcomp.brain.features`).
+
+Several processes share the work under ``torchrun`` (`export.workers`). A run that
+was killed goes on from the last epoch that it finished, and ends with the same
+weights as one that was not: all that is random is seeded by the epoch.
 """
 
 import argparse
-import csv
 import dataclasses
 import math
 import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,14 +29,20 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from export.batches import Batch, pad, plan_batches
+from export.chordonomicon import Laps, split_of
+from export.curves import Epoch, draw_curves, write_log
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
 from export.sequences import Lesson, to_lesson, to_sequences
 from export.songs import CORPUS_FILES, read_songs
+from export.workers import Workers
 from jackcomp.errors import ConfigError, JackcompError
 
 RUNS = Path(__file__).parent / "runs"
+SEARCH_SUMMARY = Path(__file__).parent / "search.json"
 
 
 @dataclass(frozen=True)
@@ -39,182 +50,219 @@ class Settings:
     """Everything that decides the result; copied to the card."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
-    epochs: int = 30
+    epochs: int = 13
+    # The rate falls along a cosine of so many epochs, and in the last to nothing.
+    cosine_epochs: int = 26
+    cool_down_epochs: int = 1
     batch_steps: int = 4096
     learning_rate: float = 4e-3
     warm_up_batches: int = 100
     weight_decay: float = 0.01
     gradient_norm: float = 1.0
+    # The weights that are kept are a running mean over some 1 / (1 - this) batches.
+    averaging: float = 0.995
+    # How often a song's genre is told; otherwise the model must do without.
+    genre_told: float = 0.5
     patience: int = 6
     song_limit: int | None = None
+    # Laps through a Chordonomicon file before the corpus; 0 without one.
+    laps: int = 0
     seed: int = 20240229
 
 
-SMALL = Settings(model=ModelSettings(units=96, embedding=48, dropout=0.2), epochs=6)
+SMALL = Settings(
+    model=ModelSettings(units=96, embedding=48, dropout=0.2, weight_dropout=0.0),
+    epochs=6,
+    cosine_epochs=6,
+)
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Songs of like length, padded; ``counts`` is False where nothing is there."""
-
-    inputs: Tensor  # (songs, steps, 3) int64
-    positions: Tensor  # (songs, steps, POSITION_SIZE) float32
-    answers: Tensor  # (songs, steps) int64
-    rootless: Tensor  # (songs, steps) bool
-    counts: Tensor  # (songs, steps) bool
-
-
-def train(settings: Settings, folder: Path) -> float:
-    """Train until the end or until patience is lost; carries on where it stopped.
+class Trainer:
+    """A model, what it has learnt so far, and how it goes on.
 
     Parameters
     ----------
     settings : Settings
         Those of the run in ``folder``, if there is one.
     folder : Path
-        Gets the log and the checkpoints.
-
-    Returns
-    -------
-    float
-        The best perplexity on the valid split, every step but the first.
+        Gets the log, the curves and the checkpoints.
+    workers : Workers
+        The processes that share the work.
     """
-    torch.set_num_threads(1)
-    torch.manual_seed(settings.seed)
-    lessons = _read_lessons("train", settings)
-    exam = _read_lessons("valid", settings)
-    model = ChordModel(settings.model)
-    optimizer = torch.optim.AdamW(
-        model.parameters(),
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-    )
-    start, best, best_epoch = _resume(folder, settings, model, optimizer)
-    for epoch in range(start, settings.epochs):
-        if epoch - best_epoch > settings.patience:
-            break
-        began = time.monotonic()
-        learned = _learn(model, optimizer, lessons, settings, epoch)
-        valid = validate(model, exam, settings)
-        if valid < best:
-            best, best_epoch = valid, epoch
-            _save(folder / "best.pt", settings, model, epoch=epoch, perplexity=valid)
-        _log(folder / "log.csv", epoch, learned, valid, time.monotonic() - began)
-        _save(
-            folder / "last.pt",
-            settings,
-            model,
-            optimizer=optimizer.state_dict(),
-            epoch=epoch,
-            best=best,
-            best_epoch=best_epoch,
+
+    def __init__(self, settings: Settings, folder: Path, workers: Workers) -> None:
+        self.settings = settings
+        self.folder = folder
+        self.workers = workers
+        torch.manual_seed(settings.seed)
+        self.model = ChordModel(settings.model).to(workers.device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(),
+            lr=settings.learning_rate,
+            weight_decay=settings.weight_decay,
         )
-    return best
+        self.average = AveragedModel(
+            self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
+        )
+        self.history: list[Epoch] = []
+        if (folder / "last.pt").exists():
+            self._resume()
+
+    def run(
+        self,
+        lessons: Sequence[Lesson],
+        exam: Sequence[Lesson],
+        laps: Laps | None = None,
+    ) -> float:
+        """Train until the end, or until patience is lost; gives the best perplexity.
+
+        Parameters
+        ----------
+        lessons, exam : sequence of Lesson
+            The train and the valid split.
+        laps : Laps, optional
+            What it learns from first, an epoch to a lap; see ``Settings.laps``.
+        """
+        settings = self.settings
+        for epoch in range(len(self.history), settings.laps + settings.epochs):
+            best = self.best
+            if best is not None and epoch - best.number > settings.patience:
+                break
+            began = time.monotonic()
+            is_lap = laps is not None and epoch < settings.laps
+            learned = self._learn(read_lap(laps, epoch) if is_lap else lessons, epoch)
+            valid = self.validate(exam)
+            seconds = time.monotonic() - began
+            self.history.append(Epoch(epoch, learned, valid, seconds))
+            if self.workers.is_first:
+                self._keep()
+        best = self.best
+        return math.inf if best is None else best.perplexity
+
+    @property
+    def best(self) -> Epoch | None:
+        """The epoch with the lowest perplexity so far, None before the first."""
+        return min(self.history, key=lambda epoch: epoch.perplexity, default=None)
+
+    def _learn(self, lessons: Sequence[Lesson], epoch: int) -> float:
+        """Go once through all songs; give the perplexity on the way."""
+        settings, workers = self.settings, self.workers
+        # Seeded by epoch, so that a resumed run is the run that was interrupted.
+        torch.manual_seed(workers.seed(settings.seed + epoch))
+        generator = np.random.default_rng((settings.seed, epoch))
+        lengths = [len(lesson.answers) for lesson in lessons]
+        batches = plan_batches(lengths, settings.batch_steps, generator)
+        told = generator.random(len(lessons)) < settings.genre_told
+        batches = workers.share(batches)
+        self.model.train()
+        loss_sum = steps = 0.0
+        progress = tqdm(
+            batches,
+            desc=f"epoch {epoch + 1}/{settings.laps + settings.epochs}",
+            leave=False,
+            disable=not workers.is_first,
+        )
+        for number, members in enumerate(progress):
+            seen = epoch * len(batches) + number
+            warmth = min(1.0, (seen + 1) / settings.warm_up_batches)
+            rate = warmth * _rate(seen / len(batches), settings)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            batch = pad([lessons[member] for member in members])
+            batch.genres[~torch.from_numpy(told[members])] = 0
+            losses = self._losses(batch)
+            self.optimizer.zero_grad()
+            losses.mean().backward()
+            workers.average_gradients(self.model)
+            torch.nn.utils.clip_grad_norm_(
+                self.model.parameters(), settings.gradient_norm
+            )
+            self.optimizer.step()
+            self.average.update_parameters(self.model)
+            loss_sum += losses.sum().item()
+            steps += len(losses)
+            progress.set_postfix(perplexity=f"{math.exp(loss_sum / steps):.2f}")
+        loss_sum, steps = workers.add_up(loss_sum, steps)
+        return math.exp(loss_sum / steps)
+
+    def validate(self, lessons: Sequence[Lesson]) -> float:
+        """Give the perplexity of every step but each song's first; no genre is told."""
+        self.average.eval()
+        loss_sum = steps = 0.0
+        lengths = [len(lesson.answers) for lesson in lessons]
+        with torch.no_grad():
+            for members in plan_batches(lengths, self.settings.batch_steps):
+                batch = pad([lessons[member] for member in members])
+                batch.counts[:, 0] = False
+                batch.genres.zero_()
+                losses = self._losses(batch, self.average)
+                loss_sum += losses.sum().item()
+                steps += len(losses)
+        return math.exp(loss_sum / steps)
+
+    def _losses(self, batch: Batch, model: torch.nn.Module | None = None) -> Tensor:
+        batch = batch.to(self.workers.device)
+        with self.workers.mixed_precision():
+            logits = (model or self.model)(batch.inputs, batch.positions, batch.genres)
+        return negative_log_likelihood(
+            logits[batch.counts],
+            batch.answers[batch.counts],
+            batch.rootless[batch.counts],
+        )
+
+    # ---- what a run leaves behind ----
+
+    def _keep(self) -> None:
+        """Write log, curves and checkpoints for what was just finished."""
+        epoch = self.history[-1]
+        print(
+            f"epoch {epoch.number + 1}: train {epoch.learned:.3f}, "
+            f"valid {epoch.perplexity:.3f}, {epoch.seconds:.0f} s",
+            flush=True,
+        )
+        write_log(self.folder / "log.csv", self.history)
+        draw_curves(self.folder / "curves.png", self.history)
+        if epoch is self.best:
+            weights = self.average.module.state_dict()
+            self._save("best.pt", model=weights, epoch=epoch.number)
+        self._save(
+            "last.pt",
+            model=self.model.state_dict(),
+            average=self.average.state_dict(),
+            optimizer=self.optimizer.state_dict(),
+            history=[asdict(epoch) for epoch in self.history],
+        )
+
+    def _save(self, name: str, **content: object) -> None:
+        """Write a checkpoint whole or not at all: a kill must not cost the run."""
+        beside = self.folder / f"{name}.tmp"
+        torch.save({"settings": asdict(self.settings), **content}, beside)
+        os.replace(beside, self.folder / name)
+
+    def _resume(self) -> None:
+        """Carry on the run in the folder."""
+        run, before = load_run(self.folder / "last.pt")
+        if before != self.settings:
+            raise ConfigError(
+                f"the run in {self.folder} has other settings: "
+                "start anew with --fresh, or name another with --run"
+            )
+        self.model.load_state_dict(run["model"])
+        self.average.load_state_dict(run["average"])
+        self.optimizer.load_state_dict(run["optimizer"])
+        self.history = [Epoch(**epoch) for epoch in run["history"]]
 
 
-def _read_lessons(split: str, settings: Settings) -> list[Lesson]:
+def read_lessons(split: str, settings: Settings) -> list[Lesson]:
+    """Read a split of the corpus as lessons."""
     songs = read_songs(CORPUS_FILES, split, limit=settings.song_limit)
     return [to_lesson(sequence) for sequence in to_sequences(songs)]
 
 
-def _learn(
-    model: ChordModel,
-    optimizer: torch.optim.Optimizer,
-    lessons: Sequence[Lesson],
-    settings: Settings,
-    epoch: int,
-) -> float:
-    """Go once through all songs; give the perplexity on the way."""
-    # Seeded by epoch, so that a resumed run is the run that was interrupted.
-    torch.manual_seed(settings.seed + epoch)
-    batches = _plan_batches(
-        lessons, settings.batch_steps, np.random.default_rng((settings.seed, epoch))
-    )
-    model.train()
-    loss_sum = steps = 0.0
-    progress = tqdm(batches, desc=f"epoch {epoch + 1}/{settings.epochs}", leave=False)
-    for number, members in enumerate(progress):
-        rate = _rate(epoch * len(batches) + number, len(batches), settings)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        batch = _pad([lessons[member] for member in members])
-        losses = _losses(model, batch)
-        optimizer.zero_grad()
-        losses.mean().backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), settings.gradient_norm)
-        optimizer.step()
-        loss_sum += losses.sum().item()
-        steps += len(losses)
-        progress.set_postfix(perplexity=f"{math.exp(loss_sum / steps):.2f}")
-    return math.exp(loss_sum / steps)
-
-
-def validate(model: ChordModel, lessons: Sequence[Lesson], settings: Settings) -> float:
-    """Give the perplexity of every step but each song's first."""
-    model.eval()
-    loss_sum = steps = 0.0
-    with torch.no_grad():
-        for members in _plan_batches(lessons, settings.batch_steps):
-            batch = _pad([lessons[member] for member in members])
-            batch.counts[:, 0] = False
-            losses = _losses(model, batch)
-            loss_sum += losses.sum().item()
-            steps += len(losses)
-    return math.exp(loss_sum / steps)
-
-
-def _losses(model: ChordModel, batch: Batch) -> Tensor:
-    logits = model(batch.inputs, batch.positions)[batch.counts]
-    return negative_log_likelihood(
-        logits, batch.answers[batch.counts], batch.rootless[batch.counts]
-    )
-
-
-def _rate(number: int, batches_per_epoch: int, settings: Settings) -> float:
-    """Warm up, then fall to nothing along a cosine."""
-    share = number / (settings.epochs * batches_per_epoch)
-    warmth = min(1.0, (number + 1) / settings.warm_up_batches)
-    return settings.learning_rate * warmth * (1 + math.cos(math.pi * share)) / 2
-
-
-def _plan_batches(
-    lessons: Sequence[Lesson],
-    batch_steps: int,
-    generator: np.random.Generator | None = None,
-) -> list[list[int]]:
-    """Group songs of like length; with a generator, differently each time."""
-    lengths = np.array([len(lesson.answers) for lesson in lessons])
-    jitter = generator.uniform(0, 24, len(lengths)) if generator else 0
-    batches: list[list[int]] = [[]]
-    longest = 0
-    for song in np.argsort(lengths + jitter, kind="stable").tolist():
-        longest = max(longest, int(lengths[song]))
-        if batches[-1] and longest * (len(batches[-1]) + 1) > batch_steps:
-            batches.append([])
-            longest = int(lengths[song])
-        batches[-1].append(song)
-    if generator:
-        generator.shuffle(batches)
-    return batches
-
-
-def _pad(lessons: Sequence[Lesson]) -> Batch:
-    """Put songs into one batch; shorter ones end in steps that do not count."""
-    steps = max(len(lesson.answers) for lesson in lessons)
-
-    def pad(arrays: Iterator[np.ndarray]) -> Tensor:
-        return torch.nn.utils.rnn.pad_sequence(
-            [torch.from_numpy(array) for array in arrays], batch_first=True
-        )
-
-    lengths = torch.tensor([len(lesson.answers) for lesson in lessons])
-    return Batch(
-        pad(lesson.inputs for lesson in lessons),
-        pad(lesson.positions for lesson in lessons),
-        pad(lesson.answers for lesson in lessons),
-        pad(lesson.rootless for lesson in lessons),
-        torch.arange(steps) < lengths[:, None],
-    )
+def read_lap(laps: Laps, number: int) -> list[Lesson]:
+    """Read a lap's songs of the train split as lessons."""
+    songs = (song for song in laps.read(number) if split_of(song) == "train")
+    return [to_lesson(song) for song in songs]
 
 
 def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -226,7 +274,7 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
         If there is none.
     """
     try:
-        run = torch.load(path, weights_only=True)
+        run = torch.load(path, weights_only=True, map_location="cpu")
     except OSError as error:
         raise ConfigError(
             f"no checkpoint {path}: train first, with python -m export.train"
@@ -235,43 +283,12 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
     return run, Settings(**{**settings, "model": ModelSettings(**settings["model"])})
 
 
-def _resume(
-    folder: Path,
-    settings: Settings,
-    model: ChordModel,
-    optimizer: torch.optim.Optimizer,
-) -> tuple[int, float, int]:
-    """Carry on a run: next epoch, best perplexity, and when that was."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / "last.pt").exists():
-        return 0, math.inf, 0
-    run, before = load_run(folder / "last.pt")
-    if before != settings:
-        raise ConfigError(
-            f"the run in {folder} has other settings: "
-            "start anew with --fresh, or name another with --run"
-        )
-    model.load_state_dict(run["model"])
-    optimizer.load_state_dict(run["optimizer"])
-    return run["epoch"] + 1, run["best"], run["best_epoch"]
-
-
-def _save(path: Path, settings: Settings, model: ChordModel, **rest: object) -> None:
-    """Write a checkpoint whole or not at all: a kill must not cost the run."""
-    content = {"settings": asdict(settings), "model": model.state_dict(), **rest}
-    beside = path.with_suffix(".tmp")
-    torch.save(content, beside)
-    os.replace(beside, path)
-
-
-def _log(path: Path, epoch: int, learned: float, valid: float, seconds: float) -> None:
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.writer(file)
-        if is_new:
-            writer.writerow(["epoch", "train_perplexity", "perplexity", "seconds"])
-        writer.writerow([epoch + 1, f"{learned:.4f}", f"{valid:.4f}", f"{seconds:.1f}"])
-    print(f"epoch {epoch + 1}: train {learned:.3f}, valid {valid:.3f}, {seconds:.0f} s")
+def _rate(epoch: float, settings: Settings) -> float:
+    """Stay for the laps, fall along a cosine, cool down to nothing at the end."""
+    epoch = max(epoch - settings.laps, 0.0)
+    cosine = (1 + math.cos(math.pi * epoch / settings.cosine_epochs)) / 2
+    left = min(1.0, (settings.epochs - epoch) / settings.cool_down_epochs)
+    return settings.learning_rate * cosine * left
 
 
 def main() -> int:
@@ -282,21 +299,33 @@ def main() -> int:
     parser.add_argument("--epochs", type=int, help="how often to go through all songs")
     parser.add_argument("--limit", type=int, help="use so many songs of each split")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
+    parser.add_argument(
+        "--chordonomicon", type=Path, metavar="CSV", help="learn from this file first"
+    )
     options = parser.parse_args()
     settings = SMALL if options.small else Settings()
     settings = dataclasses.replace(
         settings, epochs=options.epochs or settings.epochs, song_limit=options.limit
     )
     folder = RUNS / (options.run or ("small" if options.small else "brain"))
-    if options.fresh:
-        for name in ("last.pt", "best.pt", "log.csv"):
-            (folder / name).unlink(missing_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        best = train(settings, folder)
+        with Workers.join() as workers:
+            if options.fresh and workers.is_first:
+                for name in ("last.pt", "best.pt", "log.csv", "curves.png"):
+                    (folder / name).unlink(missing_ok=True)
+            workers.wait()
+            laps = Laps(options.chordonomicon) if options.chordonomicon else None
+            settings = dataclasses.replace(settings, laps=len(laps) if laps else 0)
+            trainer = Trainer(settings, folder, workers)
+            best = trainer.run(
+                read_lessons("train", settings), read_lessons("valid", settings), laps
+            )
     except JackcompError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"best valid perplexity {best:.3f}: {folder / 'best.pt'}")
+    if workers.is_first:
+        print(f"best valid perplexity {best:.3f}: {folder / 'best.pt'}")
     return 0
 
 

@@ -3,10 +3,10 @@
 The worker (live) and the offline host feed the same object, report by report, so
 both make the same music. Things are decided at *moments*: on the line of every grid
 step, at each eighth in its first half, where a chord may still be mended, and an
-eighth before its end, when the brain is told what the step was and looks ahead, so
-that its answer is there before the next line. For a moment at tick T the core is
-asked for a cut-off at T minus the lead; what it reports before that cut-off is what
-the decision knows, and nothing else.
+eighth before its end, when the brain is told what the step was, so that its answer
+is there before the next line. Further ahead it looks in the background (`ponder`).
+For a moment at tick T the core is asked for a cut-off at T minus the lead; what it
+reports before that cut-off is what the decision knows, and nothing else.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from enum import Enum
 from jackcomp.arranger.arrange import Arrangement, Arranger, Span
 from jackcomp.arranger.voicing import Voicing
 from jackcomp.arrays import Distribution
-from jackcomp.brain.model import Brain
+from jackcomp.brain.song import SongBrain
 from jackcomp.decision import fusion, policy
 from jackcomp.decision.form import NO_RECOLLECTION, FormMemory, Recollection
 from jackcomp.decision.policy import Decision
@@ -172,7 +172,7 @@ class Accompanist:
     def __init__(
         self,
         ear: Ear,
-        brain: Brain,
+        brain: SongBrain,
         arranger: Arranger,
         meter: Meter,
         *,
@@ -189,7 +189,8 @@ class Accompanist:
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
         self._ear = ear
-        self._foresight = Foresight(brain, meter, plan_bars * len(meter.steps))
+        self._plan_steps = plan_bars * len(meter.steps)
+        self._foresight = Foresight(brain, meter, self._plan_steps)
         self._memory = FormMemory(meter)
         self.arranger = arranger
         self._meter = meter
@@ -242,6 +243,19 @@ class Accompanist:
         del self.changes[: max(count - 1, 0)]
         self._taken = min(count, 1)
         return fresh
+
+    @property
+    def late_foresight(self) -> int:
+        """How many plans were laid before a look ahead was finished."""
+        return self._foresight.late
+
+    def ponder(self) -> bool:
+        """Look a little further ahead; says whether there is more to look up.
+
+        For whoever runs the accompanist to call while nothing else is to be done:
+        no decision waits for it.
+        """
+        return self._foresight.ponder()
 
     # ---- what the core reports ----
 
@@ -515,7 +529,7 @@ class Accompanist:
         heard = belief.heard
         ahead = [
             fusion.foresee(expected, heard.expected, self.ai_weight)
-            for expected in self._foresight.ahead(after)
+            for expected in self._foresight.ahead(after)[: self._plan_steps]
         ]
         # Foreseen chords hold unless another is likelier, like those decided on.
         chosen = [after]

@@ -20,6 +20,7 @@ from jackcomp.options import (
     Split,
     count_pulses,
 )
+from jackcomp.theory.genre import AUTO_GENRE
 from jackcomp.theory.key import Key
 from jackcomp.timeline.meter import Meter
 
@@ -57,6 +58,7 @@ class Settings:
     split: Split = "auto"
     listen_beats: int = 8
     calm: bool = False
+    genre: str = AUTO_GENRE
     lead_ms: float = 45.0
     gain: float = 1.0
     solo: bool = True

@@ -12,6 +12,8 @@ from jackcomp.accompanist import PLAN_BARS, Accompanist
 from jackcomp.arranger.arrange import Arranger
 from jackcomp.arranger.pattern import Style, load_style
 from jackcomp.brain.model import Brain
+from jackcomp.brain.song import SongBrain
+from jackcomp.brain.tables import SongTables, load_song_tables
 from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
@@ -56,13 +58,21 @@ class Models:
     """What was learnt, by the brain and by the ear; any number of songs share it."""
 
     brain: Brain
+    song: SongTables
     ear: EarTables
     listener: Network
 
 
 def load_models() -> Models:
     """Load the models that are installed with jackcomp."""
-    return Models(Brain.load(), load_ear_tables(), load_listener())
+    brain = Brain.load()
+    song = load_song_tables(brain.checksum)
+    return Models(brain, song, load_ear_tables(), load_listener())
+
+
+def song_brain(models: Models, genre: str) -> SongBrain:
+    """Return a brain for one song, of a genre or of the one that it hears."""
+    return SongBrain(models.brain, models.song.guessed, models.song.genres, genre)
 
 
 def lead_frames(settings: Settings, rate: int, period: int) -> int:
@@ -100,7 +110,7 @@ def build_accompanist(
     models = models or load_models()
     return Accompanist(
         Ear(models.ear, models.listener, place.meter, settings.key, settings.split),
-        models.brain,
+        song_brain(models, settings.genre),
         Arranger(style, place.meter, settings.seed),
         place.meter,
         lead_ticks=place.lead_ticks(fastest_ns_per_quarter),

@@ -2,21 +2,31 @@
 
 The brain is asked about several histories at once (``decision.hypotheses``), since
 what was played is only a guess at what the soloist has in mind. An eighth before a
-grid step ends, `close` tells it what that step was and looks several bars ahead
-from the likeliest chords of the next: at the line, answers are only read.
+grid step ends, `close` tells it what that step was and asks for the next: at the
+line, the answer is only read.
+
+What comes after that is looked up in the background. `ponder` does a small piece of
+it, and is called while nothing else is to be done; a decision takes what is there.
+Until a new look ahead is finished that is the one before, a step on.
 """
+
+from collections import deque
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jackcomp.arrays import Distribution
 from jackcomp.brain.features import START, encode_steps
-from jackcomp.brain.model import Brain
+from jackcomp.brain.song import SongBrain
 from jackcomp.decision.hypotheses import continue_histories, mix_foreseen
 from jackcomp.timeline.meter import Meter
 
 CANDIDATES = 3
 """Chords of the next step from which it looks ahead."""
+
+LEAST_DEPTH = 8
+"""Steps that it looks ahead at least, beyond the next one."""
 
 
 class Foresight:
@@ -24,18 +34,24 @@ class Foresight:
 
     Parameters
     ----------
-    brain : Brain
-        The model.
+    brain : SongBrain
+        The model, and its memory of the song.
     meter : Meter
         Says how many steps a bar has.
     depth : int
-        How many steps it looks ahead, beyond the next one.
+        How many steps it looks ahead, beyond the next one; `LEAST_DEPTH` or more.
+
+    Attributes
+    ----------
+    late : int
+        How often a look ahead was asked for that was not finished.
     """
 
-    def __init__(self, brain: Brain, meter: Meter, depth: int) -> None:
+    def __init__(self, brain: SongBrain, meter: Meter, depth: int) -> None:
         self._brain = brain
         self._meter = meter
-        self._depth = depth
+        self._depth = max(depth, LEAST_DEPTH)
+        self.late = 0
         self.reset(0)
 
     def reset(self, step: int) -> None:
@@ -45,7 +61,10 @@ class Foresight:
         self._foreseen, self._state = self._brain.step(
             self._brain.initial_state(), np.array([START]), positions[0]
         )
-        self._look_ahead(step)
+        self._stale: list[Distribution] = []
+        self._begin(step)
+        while self.ponder():
+            pass
 
     @property
     def expected(self) -> Distribution:
@@ -63,29 +82,63 @@ class Foresight:
             What ear and brain together make of that step.
         """
         went_on = continue_histories(self._weights, self._foreseen, believed)
+        # A step on: what was to come after the next one comes now.
+        before = self._path(self._likeliest)
+        self._stale = [*before[1:], before[-1]]
         self._weights = went_on.weights
         positions = encode_steps(self._meter, step + 1, 1)
         self._foreseen, self._state = self._brain.step(
             self._state.take(went_on.parents), went_on.chords, positions[0]
         )
-        self._look_ahead(step + 1)
+        self._begin(step + 1)
 
     def ahead(self, chord: int) -> list[Distribution]:
         """Return what follows if ``chord`` comes in the step that is asked for.
 
-        One distribution for each of the ``depth`` steps after it; for a chord that
-        nobody expected, those that follow the likeliest one.
+        One distribution for each of the steps after it. For a chord that nobody
+        expected they are those that follow the likeliest one, and its own are
+        looked up in the background.
         """
-        return self._ahead.get(chord, self._ahead[self._likeliest])
+        if chord not in self._ahead:
+            self._look_from(chord)
+            chord = self._likeliest
+        path = self._path(chord)
+        self.late += path is self._stale
+        return path
 
-    def _look_ahead(self, step: int) -> None:
-        """Roll out from the likeliest chords of ``step``, on the best history."""
+    @property
+    def is_finished(self) -> bool:
+        """Whether there is nothing left to look up."""
+        return not self._pending
+
+    def ponder(self) -> bool:
+        """Look a step further ahead; says whether there is more to look up."""
+        if not self._pending:
+            return False
+        chord, steps = self._pending[0]
+        self._ahead[chord].append(next(steps))
+        if len(self._ahead[chord]) == self._depth:
+            self._pending.popleft()
+        return bool(self._pending)
+
+    def _path(self, chord: int) -> list[Distribution]:
+        """Return what follows a chord, or what is known until that is finished."""
+        path = self._ahead[chord]
+        return path if len(path) == self._depth else self._stale
+
+    def _begin(self, step: int) -> None:
+        """Begin to look ahead from the likeliest chords of ``step``."""
         self._expected = mix_foreseen(self._weights, self._foreseen)
         order = np.argsort(-self._expected, kind="stable")
-        candidates = [int(chord) for chord in order[:CANDIDATES]]
-        self._likeliest = candidates[0]
-        best = self._state.take(np.array([int(np.argmax(self._weights))]))
-        positions = encode_steps(self._meter, step + 1, self._depth)
-        self._ahead = {
-            chord: self._brain.foresee(best, chord, positions) for chord in candidates
-        }
+        self._likeliest = int(order[0])
+        self._best = self._state.take([int(np.argmax(self._weights))])
+        self._positions = encode_steps(self._meter, step + 1, self._depth)
+        self._ahead: dict[int, list[Distribution]] = {}
+        self._pending: deque[tuple[int, Iterator[Distribution]]] = deque()
+        for chord in order[:CANDIDATES].tolist():
+            self._look_from(chord)
+
+    def _look_from(self, chord: int) -> None:
+        self._ahead[chord] = []
+        steps = self._brain.look_ahead(self._best, chord, self._positions)
+        self._pending.append((chord, steps))

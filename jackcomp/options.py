@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from jackcomp.checked import Convert, choice, flag, integer, number, text
+from jackcomp.theory.genre import AUTO_GENRE, GENRES
 from jackcomp.theory.key import Key, parse_key
 from jackcomp.timeline.meter import Meter, parse_meter
 
@@ -225,6 +226,13 @@ MUSICAL = (
     _switch(
         *("calm", "--calm/--no-calm"),
         "Change chords less readily, or as readily as songs do (default).",
+    ),
+    Option(
+        "genre",
+        choice(AUTO_GENRE, *GENRES),
+        "GENRE",
+        f"What the model expects: {', '.join(GENRES)}; default: auto, inferred from "
+        "what is played.",
     ),
     _number("lead", 5, 500, "MS", "Milliseconds from a decision to its sound."),
     _number("gain", 0, 4, "FACTOR", "Loudness of the accompaniment."),

@@ -213,6 +213,8 @@ class _Worker:
             if report.kind is ReportKind.CUTOFF:
                 self.thinking_ns.append(time.perf_counter_ns() - begun)
             self.send(orders)
+            while self.accompanist.ponder():
+                pass
         self.played += self._engine.played()
 
 

@@ -39,7 +39,9 @@ class Worker(threading.Thread):
         try:
             while not self._ending:
                 self._waiting = send_all(self._engine, self._waiting)
-                self._engine.wait(WAIT_SECONDS)
+                # Between reports it looks ahead, a little at a time.
+                if not self._accompanist.ponder():
+                    self._engine.wait(WAIT_SECONDS)
                 self._make_changes()
                 self._take_reports()
         except Exception as error:  # whatever it is: the core plays on without us

@@ -80,6 +80,7 @@ def test_a_key_of_the_flags_is_a_key():
         ({"key": "H"}, "--key is 'H': expected auto, or a key such as C, F#, Am"),
         ({"style": "polka"}, "--style is 'polka': expected arpeggio, ballad, block"),
         ({"seed": "1.5"}, "--seed is '1.5': expected a whole number from 0"),
+        ({"genre": "polka"}, '--genre is \'polka\': expected "auto" or "pop" or'),
         ({"ai_weight": "2"}, "--ai-weight is 2.0: expected a number from 0 to 1"),
         ({"lead": "4"}, "--lead is 4.0: expected a number from 5 to 500"),
         ({"count_in": "0"}, "--count-in is 0: expected a whole number from 1 to 8"),

@@ -3,12 +3,13 @@
 The model never hears an absolute pitch, so what it learns in one key it knows
 in all. A chord is told to it twice: as a *move* from the root before, and by its
 *place* above the root of the song's first chord. Its answer counts from that
-first root too, and `Roots` turns it back. Before the first chord there is no such
+first root too, and `Context` turns it back. Before the first chord there is no such
 root, and all twelve are equally likely.
 
-With the chord of the step before, the model gets the *position* of the step that
-it is to foresee: its place in the bar, how many steps the bar has, and how long
-step and bar are.
+With the chord of the step before, the model is told for how many steps it has been
+*held*, the *position* of the step that it is to foresee (its place in the bar, how
+many steps the bar has, and how long step and bar are), and the song's *genre* as
+far as it is known: a probability for each of `GENRES`, all zero for "not told".
 
 Chords are vocabulary indices; `START` stands for the chord before the first step.
 """
@@ -19,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jackcomp.theory.genre import GENRES
 from jackcomp.theory.vocabulary import (
     N_CHORDS,
     N_QUALITIES,
@@ -33,6 +35,12 @@ N_PLACES = N_CHORDS + 1
 _FIRST_MOVE = N_PLACES
 N_MOVES = N_PLACES + N_QUALITIES
 
+# A chord that has lasted longer than this has lasted "long".
+MAX_HELD = 16
+N_HELD = MAX_HELD + 1
+
+N_GENRES = len(GENRES)
+
 # Beyond the fourth step of a bar the model is told "the fourth or later".
 MAX_STEPS = 4
 POSITION_SIZE = 2 * MAX_STEPS + 2
@@ -44,72 +52,84 @@ _COUNTED_FROM = np.array(
 )
 
 
-class Roots(NamedTuple):
-    """Roots of the first and of the last chord so far, None before a chord."""
+class Context(NamedTuple):
+    """What the encoder keeps of a song.
+
+    ``first`` and ``last`` are the roots of its first and of its last chord so far,
+    None before a chord; ``chord`` came last, and has been ``held`` for so many steps.
+    """
 
     first: int | None = None
     last: int | None = None
+    chord: int = START
+    held: int = 0
 
 
 class ChordInput(NamedTuple):
     """A chord as the model is told it.
 
     ``move`` is below `N_MOVES`, ``place`` below `N_PLACES`; ``offset`` is the last
-    root above the first, 0-11.
+    root above the first, 0-11; ``held`` is below `N_HELD`, 0 before the first step.
     """
 
     move: int
     place: int
     offset: int
+    held: int
 
 
-def encode_chord(chord: int, roots: Roots) -> tuple[ChordInput, Roots]:
+def encode_chord(chord: int, context: Context) -> tuple[ChordInput, Context]:
     """Encode the chord of the step before.
 
     Parameters
     ----------
     chord : int
         Vocabulary index, or `START`.
-    roots : Roots
-        Roots of the song until that chord.
+    context : Context
+        The song until that chord.
 
     Returns
     -------
     ChordInput
         What the model is told.
-    Roots
-        Roots of the song, that chord included.
+    Context
+        The song, that chord included.
     """
+    held = 0 if chord == START else 1
+    if chord == context.chord != START:
+        held = min(context.held + 1, MAX_HELD)
     if chord in (START, NO_CHORD_INDEX):
-        return ChordInput(chord, chord, _offset(roots)), roots
+        after = Context(context.first, context.last, chord, held)
+        return ChordInput(chord, chord, _offset(after), held), after
     root, quality = divmod(chord, N_QUALITIES)
-    if roots.first is None or roots.last is None:
-        return ChordInput(_FIRST_MOVE + quality, quality, 0), Roots(root, root)
-    after = Roots(roots.first, root)
-    move = transpose_index(chord, -roots.last)
-    place = transpose_index(chord, -roots.first)
-    return ChordInput(move, place, _offset(after)), after
+    if context.first is None or context.last is None:
+        told = ChordInput(_FIRST_MOVE + quality, quality, 0, held)
+        return told, Context(root, root, chord, held)
+    after = Context(context.first, root, chord, held)
+    move = transpose_index(chord, -context.last)
+    place = transpose_index(chord, -context.first)
+    return ChordInput(move, place, _offset(after), held), after
 
 
-def _offset(roots: Roots) -> int:
-    if roots.first is None or roots.last is None:
+def _offset(context: Context) -> int:
+    if context.first is None or context.last is None:
         return 0
-    return (roots.last - roots.first) % 12
+    return (context.last - context.first) % 12
 
 
-def count_from_first(chord: int, roots: Roots) -> int:
+def count_from_first(chord: int, context: Context) -> int:
     """Return what the model is to answer for ``chord``: its index from the first root.
 
     Before there is a first root only its quality matters, and the root is 0.
     """
     if chord == NO_CHORD_INDEX:
         return chord
-    first = chord // N_QUALITIES if roots.first is None else roots.first
+    first = chord // N_QUALITIES if context.first is None else context.first
     return transpose_index(chord, -first)
 
 
 def decode_answers(
-    answers: NDArray[np.float32], roots: tuple[Roots, ...]
+    answers: NDArray[np.float32], contexts: tuple[Context, ...]
 ) -> NDArray[np.float32]:
     """Turn the model's answers into distributions over the vocabulary.
 
@@ -117,8 +137,8 @@ def decode_answers(
     ----------
     answers : ndarray, shape=(batch, 169), float32
         Probabilities by index from the first root.
-    roots : tuple of Roots, length batch
-        The roots of each row's song.
+    contexts : tuple of Context, length batch
+        Each row's song so far.
 
     Returns
     -------
@@ -126,9 +146,9 @@ def decode_answers(
         In vocabulary order. Rows sum to 1; without a first root, all roots share
         a quality's probability alike.
     """
-    order = _COUNTED_FROM[[row.first or 0 for row in roots]]
+    order = _COUNTED_FROM[[row.first or 0 for row in contexts]]
     rows = np.take_along_axis(answers, order, axis=1)
-    for number, row in enumerate(roots):
+    for number, row in enumerate(contexts):
         if row.first is None:
             by_root = rows[number, :NO_CHORD_INDEX].reshape(12, N_QUALITIES)
             rows[number, :NO_CHORD_INDEX] = np.tile(by_root.mean(axis=0), 12)

@@ -18,21 +18,25 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import ArrayLike, NDArray
 
-from jackcomp.arrays import Distribution
 from jackcomp.brain.features import (
+    N_GENRES,
     POSITION_SIZE,
-    Roots,
+    ChordInput,
+    Context,
     decode_answers,
     encode_chord,
 )
 from jackcomp.errors import ModelError
 from jackcomp.theory.chord import format_harte
-from jackcomp.theory.vocabulary import CHORDS, N_CHORDS
+from jackcomp.theory.vocabulary import CHORDS
 
 VOCABULARY = tuple(format_harte(chord) for chord in CHORDS)
-HYPOTHESES = 8
-"""How many continuations `Brain.foresee` follows at once."""
 
+_INPUTS = {
+    "chord": ["batch", len(ChordInput._fields)],
+    "position": ["batch", POSITION_SIZE],
+    "genre": ["batch", N_GENRES],
+}
 _REMEDY = "reinstall jackcomp, or make it with: python -m export.to_onnx"
 
 
@@ -44,16 +48,16 @@ class State:
     ----------
     hidden : ndarray, shape=(batch, size), float32
         The network's own state.
-    roots : tuple of Roots, length batch
+    contexts : tuple of Context, length batch
         What its answers count from.
     """
 
     hidden: NDArray[np.float32]
-    roots: tuple[Roots, ...]
+    contexts: tuple[Context, ...]
 
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "State":
         """Return the states of ``rows``, which may repeat: a history forks."""
-        return State(self.hidden[rows], tuple(self.roots[row] for row in rows))
+        return State(self.hidden[rows], tuple(self.contexts[row] for row in rows))
 
 
 class Brain:
@@ -63,6 +67,11 @@ class Brain:
     ----------
     model : bytes
         An ONNX file as `export.to_onnx` writes it.
+
+    Attributes
+    ----------
+    checksum : str
+        The file's SHA-256, in hexadecimal.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -75,7 +84,8 @@ class Brain:
         self._session = ort.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
-        self._hidden_size: int = self._session.get_inputs()[2].shape[1]
+        self.checksum = hashlib.sha256(model).hexdigest()
+        self._hidden_size: int = self._session.get_inputs()[3].shape[1]
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
@@ -111,13 +121,14 @@ class Brain:
     def initial_state(self, batch: int = 1) -> State:
         """Return the state before a song, for ``batch`` histories."""
         hidden = np.zeros((batch, self._hidden_size), np.float32)
-        return State(hidden, (Roots(),) * batch)
+        return State(hidden, (Context(),) * batch)
 
     def step(
         self,
         state: State,
         chords: Sequence[int] | NDArray[np.int64],
         positions: ArrayLike,
+        genres: ArrayLike = 0.0,
     ) -> tuple[NDArray[np.float32], State]:
         """Tell what came last, and ask what comes next.
 
@@ -130,6 +141,8 @@ class Brain:
         positions : array_like, shape=(batch, POSITION_SIZE) or (POSITION_SIZE,)
             The step that is asked for, see ``features.encode_steps``; one position
             serves all histories.
+        genres : array_like, shape=(batch, N_GENRES) or (N_GENRES,)
+            How likely each of ``theory.genre.GENRES`` is; zero where nothing is known.
 
         Returns
         -------
@@ -139,60 +152,24 @@ class Brain:
             To go on from.
         """
         pairs = [
-            encode_chord(int(chord), roots)
-            for chord, roots in zip(chords, state.roots, strict=True)
+            encode_chord(int(chord), context)
+            for chord, context in zip(chords, state.contexts, strict=True)
         ]
-        after = tuple(roots for _, roots in pairs)
+        after = tuple(context for _, context in pairs)
         answers, hidden = self._session.run(
             None,
             {
                 "chord": np.array([told for told, _ in pairs], np.int64),
-                "position": np.broadcast_to(
-                    np.asarray(positions, np.float32), (len(pairs), POSITION_SIZE)
-                ),
+                "position": _rows(positions, len(pairs), POSITION_SIZE),
+                "genre": _rows(genres, len(pairs), N_GENRES),
                 "state": state.hidden,
             },
         )
         return decode_answers(answers, after), State(hidden, after)
 
-    def foresee(
-        self, state: State, chord: int, positions: NDArray[np.float32]
-    ) -> list[Distribution]:
-        """Look several steps ahead of one history.
 
-        The likeliest continuations are followed side by side, a beam of
-        `HYPOTHESES`; each step's answer is their mean, weighted by how likely
-        they are. It is exact for the first step and leaves out only unlikely
-        continuations after it.
-
-        Parameters
-        ----------
-        state : State
-            Of one history.
-        chord : int
-            The chord of the step before the first that is asked for.
-        positions : ndarray, shape=(depth, POSITION_SIZE), float32
-            The steps ahead, in order.
-
-        Returns
-        -------
-        list of Distribution, length depth
-            What is expected at each of these steps.
-        """
-        weights = np.ones(1)
-        chords = np.array([chord])
-        foreseen: list[Distribution] = []
-        for position in positions:
-            rows, state = self.step(state, chords, position)
-            paths = weights[:, None] * rows
-            expected = paths.sum(axis=0)
-            foreseen.append(np.asarray(expected / expected.sum(), np.float32))
-            likeliest = np.argsort(-paths, axis=None, kind="stable")[:HYPOTHESES]
-            parents, chords = np.divmod(likeliest, N_CHORDS)
-            weights = paths[parents, chords]
-            weights /= weights.sum()
-            state = state.take(parents)
-        return foreseen
+def _rows(values: ArrayLike, batch: int, size: int) -> NDArray[np.float32]:
+    return np.broadcast_to(np.asarray(values, np.float32), (batch, size))
 
 
 def _read(source: Traversable) -> bytes:
@@ -222,7 +199,7 @@ def _check(model: bytes, card: dict[str, Any], source: Traversable) -> None:
         what = "the checksum differs"
     elif card.get("vocabulary") != list(VOCABULARY):
         what = "its chords are not those of this version of jackcomp"
-    elif card.get("inputs", {}).get("position") != ["batch", POSITION_SIZE]:
+    elif card.get("inputs", {}) | _INPUTS != card.get("inputs"):
         what = "its inputs are not those of this version of jackcomp"
     else:
         return

@@ -4,13 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jackcomp.brain.features import (
+    MAX_HELD,
     MAX_STEPS,
+    N_HELD,
     N_MOVES,
     N_PLACES,
     POSITION_SIZE,
     START,
     ChordInput,
-    Roots,
+    Context,
     count_from_first,
     decode_answers,
     encode_chord,
@@ -34,12 +36,12 @@ def index(label: str) -> int:
     return chord_index(parse_harte(label))
 
 
-def encode_song(chords: list[int]) -> tuple[list[ChordInput], Roots]:
-    told, roots = [], Roots()
+def encode_song(chords: list[int]) -> tuple[list[ChordInput], Context]:
+    told, context = [], Context()
     for chord in [START, *chords]:
-        each, roots = encode_chord(chord, roots)
+        each, context = encode_chord(chord, context)
         told.append(each)
-    return told, roots
+    return told, context
 
 
 @given(SONGS, st.integers(0, 11))
@@ -54,20 +56,27 @@ def test_what_is_told_fits_the_tables(chords):
         assert 0 <= told.move < N_MOVES
         assert 0 <= told.place < N_PLACES
         assert 0 <= told.offset < 12
+        assert 0 <= told.held < N_HELD
 
 
 def test_a_chord_is_told_as_a_move_and_as_a_place():
-    told, roots = encode_song([index("A:min7"), index("D:7"), index("G:maj7")])
+    told, context = encode_song([index("A:min7"), index("D:7"), index("G:maj7")])
     assert told[-1] == ChordInput(
-        move=index("F:maj7"), place=index("Bb:maj7"), offset=10
+        move=index("F:maj7"), place=index("Bb:maj7"), offset=10, held=1
     )
-    assert roots == Roots(first=9, last=7)
+    assert context == Context(first=9, last=7, chord=index("G:maj7"), held=1)
 
 
 def test_silence_keeps_the_roots():
-    told, roots = encode_song([index("D:maj"), index("A:7"), NO_CHORD_INDEX])
-    assert told[-1] == ChordInput(NO_CHORD_INDEX, NO_CHORD_INDEX, 7)
-    assert roots == Roots(2, 9)
+    told, context = encode_song([index("D:maj"), index("A:7"), NO_CHORD_INDEX])
+    assert told[-1] == ChordInput(NO_CHORD_INDEX, NO_CHORD_INDEX, 7, 1)
+    assert context == Context(2, 9, NO_CHORD_INDEX, 1)
+
+
+def test_it_is_told_how_long_a_chord_was_held():
+    told, _ = encode_song([5, 5, 5, 19, 19, 5])
+    assert [chord.held for chord in told] == [0, 1, 2, 3, 1, 2, 1]
+    assert encode_song([5] * 100)[0][-1].held == MAX_HELD
 
 
 def test_the_first_chord_has_a_quality_but_no_interval():
@@ -77,15 +86,15 @@ def test_the_first_chord_has_a_quality_but_no_interval():
 
 @given(st.integers(0, N_CHORDS - 1), st.integers(0, 11), st.integers(0, 11))
 def test_answers_are_decoded_as_they_are_counted(chord, first, last):
-    roots = Roots(first, last)
+    context = Context(first, last)
     answers = np.zeros((1, N_CHORDS), np.float32)
-    answers[0, count_from_first(chord, roots)] = 1
-    assert decode_answers(answers, (roots,))[0, chord] == 1
+    answers[0, count_from_first(chord, context)] = 1
+    assert decode_answers(answers, (context,))[0, chord] == 1
 
 
 def test_without_a_root_all_roots_are_equally_likely():
     answers = np.random.default_rng(1).dirichlet(np.ones(N_CHORDS), 1)
-    row = decode_answers(answers.astype(np.float32), (Roots(),))[0]
+    row = decode_answers(answers.astype(np.float32), (Context(),))[0]
     by_root = row[:NO_CHORD_INDEX].reshape(12, N_QUALITIES)
     assert (by_root == by_root[0]).all()
     assert row.sum() == pytest.approx(1)

@@ -6,31 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from export.evaluate_brain import METRICS, main, measure_rows, play_brain
-from export.sequences import ChordSequence, to_sequences
+from export.chord_scores import METRICS
+from export.evaluate_brain import ROWS, Conditions, evaluate, main
+from export.play import play_brain
+from export.sequences import to_sequences
 from export.songs import CORPUS_FILES, read_songs
-from jackcomp.brain.features import START, encode_steps
+from jackcomp.brain.features import START
 from jackcomp.brain.model import Brain
-from jackcomp.theory.vocabulary import N_CHORDS
-from jackcomp.timeline.meter import parse_meter
-
-
-def test_measures_by_hand():
-    positions = encode_steps(parse_meter("4/4"), 0, 4)
-    song = ChordSequence("jazz", np.array([0, 0, 5, 5]), positions)
-    rows = np.full((4, N_CHORDS), 1e-6)
-    rows[1, [0, 5]] = 0.5, 0.25  # holds, first
-    rows[2, [0, 1, 5]] = 0.5, 0.3, 0.125  # changes, third
-    rows[3, [5, 0]] = 1.0, 0.0  # holds, first
-    report = measure_rows([song], [rows])
-    assert report["jazz"] == report["overall"]
-    assert report["overall"] == {
-        "perplexity": pytest.approx(16 ** (1 / 3)),
-        "top1": pytest.approx(2 / 3),
-        "top3": 1.0,
-        "top1_change": 0.0,
-        "steps": 3,
-    }
 
 
 def test_songs_played_in_lockstep_are_the_songs_played_alone():
@@ -54,23 +36,46 @@ def report(tmp_path_factory) -> dict[str, Any]:
     return json.loads(target.read_text(encoding="utf-8"))
 
 
+def values(report: dict[str, Any], metric: str) -> dict[str, float]:
+    return {name: row["overall"][metric] for name, row in report["rows"].items()}
+
+
 @pytest.mark.slow
-def test_the_network_beats_hold_and_the_5_gram_on_validation_songs(report):
-    perplexity = {
-        name: row["overall"]["perplexity"] for name, row in report["rows"].items()
-    }
+def test_each_knows_more_than_the_next_on_validation_songs(report):
+    perplexity = values(report, "perplexity")
+    order = "system counts_memory ngram_memory lstm ngram hold unigram"
+    ordered = [perplexity[name] for name in order.split()]
+    assert ordered == sorted(ordered)
+    assert perplexity["ppm_memory"] < perplexity["ppm"]
     assert perplexity["lstm"] < 0.75 * perplexity["ngram"]
-    assert perplexity["ngram"] < perplexity["hold"] < perplexity["unigram"]
 
 
 @pytest.mark.slow
 def test_the_report_says_what_was_measured_and_given(report):
-    assert set(report["rows"]) == {"lstm", "ngram", "unigram", "hold"}
+    assert set(report["rows"]) == set(ROWS)
     assert {"overall", "pop909", "irb"} <= set(report["rows"]["lstm"])
-    assert set(METRICS) < set(report["rows"]["hold"]["overall"])
+    for row in report["rows"].values():
+        assert set(METRICS) < set(row["overall"])
     assert report["songs"] == 60
     assert report["settings"]["split"] == "valid"
-    assert "true chords until the step before" in report["settings"]["given"]
+    assert report["decision_ms"]["p50"] < 2
+    assert report["model"]["parameters"] <= 2_000_000
+    for part in ("by_position", "by_match"):
+        assert all(len(row) > 1 for row in report[part].values())
+
+
+@pytest.mark.slow
+def test_in_two_processes_it_measures_the_same(report):
+    again = evaluate(CORPUS_FILES, "valid", limit=60, jobs=2)
+    assert again["rows"] == report["rows"]
+
+
+@pytest.mark.slow
+def test_with_wrong_chords_in_its_history_the_memory_still_helps():
+    report = evaluate(CORPUS_FILES, "valid", limit=60, conditions=Conditions(noise=0.2))
+    perplexity = values(report, "perplexity")
+    assert perplexity["system"] < perplexity["lstm"]
+    assert report["settings"]["wrong_chords_in_history"] == 0.2
 
 
 def test_a_mistake_is_one_line(monkeypatch, capsys):
@@ -82,6 +87,6 @@ def test_a_mistake_is_one_line(monkeypatch, capsys):
 def test_measuring_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None; "
-        "import export.evaluate_brain, export.baselines"
+        "import export.evaluate_brain, export.vocabulary_report"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,13 +1,15 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from export.sequences import to_lesson, to_sequences
+from export.sequences import blur, to_lesson, to_sequences
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.brain.features import (
     N_MOVES,
     POSITION_SIZE,
     START,
-    Roots,
+    Context,
     decode_answers,
     encode_chord,
 )
@@ -30,15 +32,15 @@ def test_a_sequence_has_a_row_for_each_grid_step(sequences):
 def test_a_lesson_tells_the_chord_before_and_asks_for_this_one(sequences):
     for sequence in sequences:
         lesson = to_lesson(sequence)
-        assert lesson.inputs[0].tolist() == [START, START, 0]
+        assert lesson.inputs[0].tolist() == [START, START, 0, 0]
         assert lesson.inputs[:, 0].max() < N_MOVES
-        roots = Roots()
+        context = Context()
         told = [START, *sequence.chords.tolist()]
         for step, chord in enumerate(sequence.chords):
-            _, roots = encode_chord(told[step], roots)
-            assert lesson.rootless[step] == (roots.first is None)
+            _, context = encode_chord(told[step], context)
+            assert lesson.rootless[step] == (context.first is None)
             answer = np.eye(N_CHORDS, dtype=np.float32)[lesson.answers[step]][None]
-            assert decode_answers(answer, (roots,))[0, chord] > 0
+            assert decode_answers(answer, (context,))[0, chord] > 0
 
 
 def test_rootless_steps_come_first(sequences):
@@ -46,3 +48,22 @@ def test_rootless_steps_come_first(sequences):
         rootless = to_lesson(sequence).rootless
         assert rootless[0]
         assert not rootless[rootless.sum() :].any()
+
+
+def test_a_lesson_tells_the_genre(sequences):
+    assert to_lesson(sequences[0]).genre.tolist() == [0, 0, 1, 0]
+    unknown = replace(sequences[0], source="elsewhere")
+    assert not to_lesson(unknown).genre.any()
+
+
+def test_one_who_guesses_is_wrong_as_often_as_he_should(sequences):
+    generator = np.random.default_rng(0)
+    wrong = [
+        blur(song, 0.2, generator) != song.chords
+        for song in sequences
+        if len(np.unique(song.chords)) > 1
+    ]
+    assert np.concatenate(wrong).mean() == pytest.approx(0.2, abs=0.03)
+    for song in sequences:
+        assert set(blur(song, 1.0, generator)) <= set(song.chords)
+        assert (blur(song, 0.0, generator) == song.chords).all()

@@ -185,6 +185,8 @@ def empty(path):
         ("brain.onnx", empty, "does not match its card", "export.to_onnx"),
         ("brain.json", Path.unlink, "cannot read model file", "export.to_onnx"),
         ("brain.json", empty, "is not JSON", "export.to_onnx"),
+        ("memory.json", Path.unlink, "cannot read the memory's", "export.fit_memory"),
+        ("memory.json", empty, "are not JSON", "export.fit_memory"),
         ("ear.json", Path.unlink, "cannot read the ear's tables", "export.count_ear"),
         ("listener.onnx", Path.unlink, "cannot read model file", "export.train_ear"),
         ("ear.json", empty, "are not JSON", "export.count_ear"),

@@ -1,0 +1,207 @@
+"""The training room: ``make test-train``. Needs torch, so `make test` leaves it out."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from export.batches import pad, plan_batches
+from export.chordonomicon import Laps
+from export.model import ChordModel, ModelSettings, negative_log_likelihood
+from export.to_onnx import PARITY, build_onnx, measure_parity
+from export.train import Settings, Trainer, load_run, read_lessons
+from export.workers import Workers
+from jackcomp.brain.model import Brain
+from jackcomp.errors import ConfigError
+from jackcomp.theory.vocabulary import N_CHORDS
+
+ROOT = Path(__file__).parents[2]
+TINY = Settings(
+    model=ModelSettings(units=12, embedding=8, dropout=0.2, weight_dropout=0.2),
+    epochs=3,
+    cosine_epochs=3,
+    batch_steps=1024,
+    warm_up_batches=4,
+    song_limit=60,
+)
+
+
+@pytest.fixture(scope="module")
+def songs():
+    return read_lessons("train", TINY), read_lessons("valid", TINY)
+
+
+def train(folder, songs, settings=TINY, laps=None):
+    folder.mkdir(exist_ok=True)
+    with Workers.join() as workers:
+        trainer = Trainer(settings, folder, workers)
+        trainer.run(*songs, laps)
+    return trainer
+
+
+def weights(folder, name="last.pt"):
+    return load_run(folder / name)[0]["model"]
+
+
+def assert_same(one, other):
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, songs):
+    folder = tmp_path_factory.mktemp("whole")
+    train(folder, songs)
+    return folder
+
+
+def test_it_learns_and_says_how(whole):
+    with (whole / "log.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["number"] for row in rows] == ["0", "1", "2"]
+    assert float(rows[-1]["perplexity"]) < float(rows[0]["perplexity"]) < N_CHORDS
+    assert (whole / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_seed_gives_the_same_weights(whole, tmp_path, songs):
+    train(tmp_path, songs)
+    assert_same(weights(tmp_path), weights(whole))
+
+
+class KilledError(Exception):
+    """Stands for a kill, in the middle of an epoch."""
+
+
+def test_an_interrupted_run_ends_with_the_same_weights(
+    whole, tmp_path, songs, monkeypatch
+):
+    batches = []
+
+    def average(self, model):
+        batches.append(1)
+        if len(batches) == 12:
+            raise KilledError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Workers, "average_gradients", average)
+        with pytest.raises(KilledError):
+            train(tmp_path, songs)
+    assert (tmp_path / "last.pt").exists()
+    train(tmp_path, songs)
+    assert_same(weights(tmp_path), weights(whole))
+    assert_same(weights(tmp_path, "best.pt"), weights(whole, "best.pt"))
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 4
+
+
+def command(name, *more):
+    return [*more, "-m", "export.train", "--run", name, "--small", "--limit", "40"]
+
+
+def run(arguments):
+    return subprocess.run(
+        arguments, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+
+@pytest.fixture
+def run_name():
+    name = f"test-{os.getpid()}"
+    yield name
+    folder = ROOT / "export" / "runs" / name
+    for path in folder.glob("*"):
+        path.unlink()
+    folder.rmdir()
+
+
+def test_a_killed_process_goes_on_where_it_was(run_name):
+    arguments = [*command(run_name, sys.executable), "--epochs", "3"]
+    folder = ROOT / "export" / "runs" / run_name
+    process = subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.DEVNULL)
+    until = time.monotonic() + 240
+    while not (folder / "last.pt").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    killed = weights(folder)
+    done = run(arguments)
+    assert "best valid perplexity" in done.stdout
+    resumed = weights(folder)
+    again = [*command(run_name, sys.executable), "--epochs", "3", "--fresh"]
+    run(again)
+    assert_same(resumed, weights(folder))
+    assert not torch.equal(killed["place.weight"], resumed["place.weight"])
+
+
+def test_two_processes_train_one_model(run_name):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
+    arguments = [*command(run_name, *torchrun, "--standalone"), "--epochs", "2"]
+    done = run(arguments)
+    assert done.stdout.count("epoch 2:") == 1
+    log = (ROOT / "export" / "runs" / run_name / "log.csv").read_text().splitlines()
+    assert len(log) == 3
+    assert float(log[2].split(",")[2]) < float(log[1].split(",")[2])
+
+
+def test_two_processes_take_all_batches():
+    batches = [[n] for n in range(7)]
+    shares = [Workers(n, 2, torch.device("cpu")).share(batches) for n in range(2)]
+    assert [len(share) for share in shares] == [4, 4]
+    assert {n for share in shares for (n,) in share} == set(range(7))
+
+
+def test_other_settings_do_not_carry_on_a_run(whole, songs):
+    with pytest.raises(ConfigError, match="has other settings"):
+        train(whole, songs, replace(TINY, learning_rate=0.1))
+
+
+def test_it_learns_from_laps_first(tmp_path, songs):
+    path = tmp_path / "songs.csv"
+    lines = [f'{n},"<verse_1> C F G7 C Amin Dmin G7 C"' for n in range(40)]
+    path.write_text("\n".join(["id,chords", *lines]) + "\n")
+    laps = Laps(path, songs=20)
+    trainer = train(tmp_path, songs, replace(TINY, laps=len(laps), epochs=1), laps)
+    assert len(trainer.history) == 3
+
+
+def test_batches_hold_every_song_once_and_no_more_steps_than_they_may():
+    lengths = [5, 300, 40, 40, 7, 1200]
+    batches = plan_batches(lengths, 400, np.random.default_rng(0))
+    assert sorted(song for batch in batches for song in batch) == list(range(6))
+    for batch in batches:
+        assert len(batch) == 1 or max(lengths[n] for n in batch) * len(batch) <= 400
+
+
+def test_padding_counts_for_nothing(songs):
+    lessons = sorted(songs[0], key=lambda lesson: len(lesson.answers))[::20]
+    model = ChordModel(TINY.model).eval()
+
+    def losses(batch):
+        logits = model(batch.inputs, batch.positions, batch.genres)[batch.counts]
+        answers, rootless = batch.answers[batch.counts], batch.rootless[batch.counts]
+        return negative_log_likelihood(logits, answers, rootless)
+
+    together = losses(pad(lessons))
+    alone = torch.cat([losses(pad([lesson])) for lesson in lessons])
+    torch.testing.assert_close(together, alone)
+
+
+def test_a_rootless_chord_has_a_twelfth_of_its_quality():
+    logits = torch.randn(1, N_CHORDS)
+    chances = logits.softmax(-1)[0]
+    loss = negative_log_likelihood(logits, torch.tensor([2]), torch.tensor([True]))
+    assert (-loss).exp().item() == pytest.approx(chances[2:168:14].sum().item() / 12)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_torch_and_onnx_agree(layers):
+    torch.manual_seed(0)
+    model = ChordModel(replace(TINY.model, layers=layers)).eval()
+    assert measure_parity(model, Brain(build_onnx(model))) < PARITY
