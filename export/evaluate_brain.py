@@ -45,8 +45,10 @@ from jackcomp.timeline.meter import parse_meter
 
 CHUNK_SONGS = 16
 NOISE_SEED = 20240229
+WITH_MODEL = ("system", "lstm")
 ROWS = (
-    *("system", "lstm", "counts_memory", "ngram_memory", "ppm_memory"),
+    *WITH_MODEL,
+    *("counts_memory", "ngram_memory", "ppm_memory"),
     *("ngram", "ppm", "unigram", "hold"),
 )
 COLUMNS = METRICS[:7]
@@ -70,6 +72,7 @@ def evaluate(
     conditions: Conditions = Conditions(),
     jobs: int = 1,
     plots: Path | None = None,
+    rows: Sequence[str] = ROWS,
 ) -> dict[str, Any]:
     """Measure the system and its rivals on songs; gives the report."""
     songs = to_sequences(read_songs(files, split, source, limit))
@@ -77,18 +80,19 @@ def evaluate(
     told = [
         replace(song, chords=blur(song, conditions.noise, generator)) for song in songs
     ]
-    rivals = Rivals(
-        to_sequences(read_songs(CORPUS_FILES, "train")), *read_rival_tables()
-    )
+    rivals = None
+    if set(rows) - set(WITH_MODEL):
+        train = to_sequences(read_songs(CORPUS_FILES, "train"))
+        rivals = Rivals(train, *read_rival_tables())
     pairs = list(zip(songs, told, strict=True))
     chunks = [pairs[i : i + CHUNK_SONGS] for i in range(0, len(pairs), CHUNK_SONGS)]
     measured = list(tqdm(_measure(chunks, rivals, conditions, jobs), total=len(chunks)))
-    rows: dict[str, dict[str, Any]] = {}
+    report: dict[str, dict[str, Any]] = {}
     details: dict[str, dict[str, Any]] = {"by_position": {}, "by_match": {}}
-    for name in ROWS:
+    for name in rows:
         parts = [song for chunk in measured for song in chunk[name]]
         whole = join(parts)
-        rows[name] = {"overall": sum_up(whole)} | {
+        report[name] = {"overall": sum_up(whole)} | {
             source: sum_up(
                 join(
                     [
@@ -108,7 +112,7 @@ def evaluate(
         plots.mkdir(parents=True, exist_ok=True)
         draw_reliability(plots / "reliability.png", certain)
     return {
-        "rows": rows,
+        "rows": report,
         "decision_ms": time_steps(conditions),
         "songs": len(songs),
         "settings": {
@@ -132,7 +136,7 @@ def evaluate(
 
 def _measure(
     chunks: Sequence[Sequence[tuple[ChordSequence, ChordSequence]]],
-    rivals: Rivals,
+    rivals: Rivals | None,
     conditions: Conditions,
     jobs: int,
 ) -> Iterator[dict[str, list[Scored]]]:
@@ -149,7 +153,7 @@ def _measure(
 class _Bench:
     """One process's share: the models, and what it does with songs."""
 
-    def __init__(self, rivals: Rivals, conditions: Conditions) -> None:
+    def __init__(self, rivals: Rivals | None, conditions: Conditions) -> None:
         self._rivals = rivals
         brain = Brain.load(conditions.model)
         tables = load_song_tables(brain.checksum, conditions.memory)
@@ -168,7 +172,7 @@ class _Bench:
             name: list(map(score, true, play_brain(brain, told)))
             for name, brain in self._brains.items()
         }
-        for song, heard in songs:
+        for song, heard in songs if self._rivals else ():
             for name, rows in self._rivals.rows(heard).items():
                 found.setdefault(name, []).append(score(song, rows))
         return found
@@ -177,7 +181,7 @@ class _Bench:
 _bench: list[_Bench] = []
 
 
-def _prepare(rivals: Rivals, conditions: Conditions) -> None:
+def _prepare(rivals: Rivals | None, conditions: Conditions) -> None:
     _bench.append(_Bench(rivals, conditions))
 
 
@@ -280,6 +284,15 @@ def share(text: str) -> float:
     return value
 
 
+def read_rows(text: str) -> tuple[str, ...]:
+    """Read ``--rows``; the system is always among them, for its reliability."""
+    rows = tuple(dict.fromkeys(("system", *text.split(","))))
+    unknown = [row for row in rows if row not in ROWS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no row {unknown[0]!r}: {', '.join(ROWS)}")
+    return rows
+
+
 def main() -> int:
     """Read the command line, measure, print."""
     parser = corpus_parser("evaluate_brain", "Measure the chord model and its memory.")
@@ -294,6 +307,9 @@ def main() -> int:
         help="so many of the past chords are another chord of the song; default 0",
     )
     parser.add_argument("--jobs", type=positive, default=1, help="processes; default 1")
+    parser.add_argument(
+        "--rows", type=read_rows, default=ROWS, help=f"of {','.join(ROWS)}; default all"
+    )
     parser.add_argument("--plots", type=Path, help="folder for reliability.png")
     options = parser.parse_args()
     conditions = Conditions(
@@ -308,6 +324,7 @@ def main() -> int:
             conditions,
             options.jobs,
             options.plots,
+            options.rows,
         ),
         print_report,
         options.json,
