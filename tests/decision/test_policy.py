@@ -53,7 +53,7 @@ def test_no_chord_is_never_chosen():
 
 
 def test_what_sounds_has_the_right_of_way_inside_a_step():
-    distribution = chances(C_maj=0.30, A_min=0.38)
+    distribution = chances(C_maj=0.30, A_min=0.35)
     sounding = index_of("C:maj")
     assert choose(distribution, sounding, Moment.INSIDE) == sounding
     assert choose(distribution, sounding, Moment.LINE) == index_of("A:min")

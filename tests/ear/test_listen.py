@@ -65,7 +65,9 @@ def equal(one, other):
 @settings(deadline=None)
 @given(events_in_order)
 def test_note_by_note_gives_the_same_as_all_at_once(events):
-    step_by_step, at_once = new_ear(), new_ear()
+    # Without `auto`, which may think anew of notes that are held, and does so from
+    # the next question on.
+    step_by_step, at_once = new_ear(split="off"), new_ear(split="off")
     now = 8 * STEP + 1
     waiting = list(events)
     for cut in range(0, now, 700):
