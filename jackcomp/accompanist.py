@@ -149,8 +149,8 @@ class Accompanist:
     fastest_ns_per_quarter : int
         The tempo at which the lead was counted.
     ai_weight : float
-        0 listens to the ear alone, 1 to the brain alone; it may be set anew, and so
-        may the arranger, between two reports.
+        0 listens to the counted tables alone, 1 to the brain alone; it may be set
+        anew, and so may the arranger, between two reports.
     end_after_bars : int
         After so many bars without a note it ends; 0 never.
     pacer : Pacer, optional

@@ -209,7 +209,7 @@ MUSICAL = (
     whole_option("seed", 0, 2**63 - 1, "NUMBER", "Same solo and seed, same music."),
     _number(
         *("ai_weight", 0, 1, "WEIGHT"),
-        "How much the model counts against the ear: 0 is the ear alone, 1 the model "
+        "How much the networks count: 0 is what was counted alone, 1 the chord model "
         "alone; default: fitted on songs.",
     ),
     Option(

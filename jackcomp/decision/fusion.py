@@ -84,8 +84,8 @@ def weights_for(ai_weight: float, share: float) -> PoolWeights:
     Parameters
     ----------
     ai_weight : float
-        0 gives the ear alone, 1 the brain alone, 0.5 the fitted mixture; between
-        these the weights go in straight lines.
+        0 gives the counted tables alone, without a network, 1 the brain alone, 0.5
+        the fitted mixture; between these the weights go in straight lines.
     share : float
         How much of the step has been heard, 0 to 1.
 
@@ -97,11 +97,10 @@ def weights_for(ai_weight: float, share: float) -> PoolWeights:
     if not 0.0 <= ai_weight <= 1.0:
         raise ValueError(f"ai weight {ai_weight}: expected a number from 0 to 1")
     fitted = _between(BEGUN, WHOLE, share) if share > 0.0 else BEFORE
-    ear_alone = PoolWeights(
-        fitted.tables, fitted.listener, 0.0, fitted.doubt, fitted.news_only
-    )
+    both = fitted.tables + fitted.listener
+    tables_alone = PoolWeights(both, 0.0, 0.0, fitted.doubt, fitted.news_only)
     if ai_weight <= DEFAULT_AI_WEIGHT:
-        return _between(ear_alone, fitted, ai_weight / DEFAULT_AI_WEIGHT)
+        return _between(tables_alone, fitted, ai_weight / DEFAULT_AI_WEIGHT)
     rest = (ai_weight - DEFAULT_AI_WEIGHT) / (1.0 - DEFAULT_AI_WEIGHT)
     return _between(fitted, BRAIN_ALONE, rest)
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -49,10 +51,11 @@ def test_the_pool_is_a_distribution(brain, tables, listener, expected, ai, share
 
 
 @given(distributions, distributions, distributions, distributions, shares)
-def test_at_the_ends_one_of_them_decides_alone(brain, other, tables, listener, share):
-    heard = evidence(tables, listener, other, share)
-    without, with_other = (mixed(each, heard, 0.0) for each in (brain, other))
-    np.testing.assert_allclose(without, with_other, atol=1e-6)
+def test_at_the_ends_tables_or_brain_decide_alone(brain, other, tables, key, share):
+    heard, with_other = (evidence(tables, each, key, share) for each in (brain, other))
+    np.testing.assert_allclose(
+        mixed(brain, heard, 0.0), mixed(other, with_other, 0.0), atol=1e-6
+    )
     np.testing.assert_allclose(mixed(brain, heard, 1.0), brain, atol=1e-5)
 
 
@@ -63,7 +66,9 @@ def test_the_weights_pass_through_the_fitted_ones_as_a_step_is_heard():
     )
     assert weights_for(DEFAULT_AI_WEIGHT, 1.0) == WHOLE
     assert weights_for(1.0, 0.5) == BRAIN_ALONE
-    assert weights_for(0.0, 0.5).brain == 0.0
+    alone = weights_for(0.0, 1.0)
+    assert (alone.listener, alone.brain) == (0.0, 0.0)
+    assert alone.tables == pytest.approx(WHOLE.tables + WHOLE.listener)
 
 
 @given(distributions, distributions, distributions, shares)
@@ -71,8 +76,9 @@ def test_a_brain_that_knows_no_more_than_the_key_changes_nothing(
     tables, listener, expected, share
 ):
     heard = evidence(tables, listener, expected, share)
+    without = replace(weights_for(DEFAULT_AI_WEIGHT, share), brain=0.0)
     np.testing.assert_allclose(
-        mixed(expected, heard), mixed(expected, heard, 0.0), atol=1e-5
+        mixed(expected, heard), pool(expected, heard, without), atol=1e-5
     )
 
 
