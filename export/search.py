@@ -54,12 +54,14 @@ def main() -> None:
     )
     options = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
+    storage = f"sqlite:///{RUNS / 'search.db'}"
     study = optuna.create_study(
-        study_name="brain",
-        storage=f"sqlite:///{RUNS / 'search.db'}",
-        sampler=optuna.samplers.TPESampler(seed=SEED),
-        load_if_exists=True,
+        study_name="brain", storage=storage, load_if_exists=True
     )
+    whole = [optuna.trial.TrialState.COMPLETE]
+    finished = len(study.get_trials(states=whole))
+    # An interrupted search must not draw again what it has tried.
+    study.sampler = optuna.samplers.TPESampler(seed=SEED + finished)
     songs = Settings(song_limit=SONGS)
     lessons, exam = read_lessons("train", songs), read_lessons("valid", songs)
 
@@ -67,8 +69,6 @@ def main() -> None:
         with Workers.join() as workers, TemporaryDirectory() as folder:
             return Trainer(suggest(trial), Path(folder), workers).run(lessons, exam)
 
-    whole = [optuna.trial.TrialState.COMPLETE]
-    finished = len(study.get_trials(states=whole))
     study.optimize(judge, n_trials=max(options.trials - finished, 0))
     trials = study.get_trials(states=whole)
     summary = {
