@@ -245,7 +245,7 @@ class Trainer:
         if before != self.settings:
             raise ConfigError(
                 f"the run in {self.folder} has other settings: "
-                "start anew with --fresh, or name another with --run"
+                "start anew with --fresh, or name another with --name"
             )
         self.model.load_state_dict(run["model"])
         self.average.load_state_dict(run["average"])
@@ -294,7 +294,7 @@ def _rate(epoch: float, settings: Settings) -> float:
 def main() -> int:
     """Read the command line, train, say how it went."""
     parser = argparse.ArgumentParser(description="Train the chord model.")
-    parser.add_argument("--run", help="name of the run's folder: brain, or small")
+    parser.add_argument("--name", help="name of the run's folder: brain, or small")
     parser.add_argument("--small", action="store_true", help="a small model in minutes")
     parser.add_argument("--epochs", type=int, help="how often to go through all songs")
     parser.add_argument("--limit", type=int, help="use so many songs of each split")
@@ -307,7 +307,7 @@ def main() -> int:
     settings = dataclasses.replace(
         settings, epochs=options.epochs or settings.epochs, song_limit=options.limit
     )
-    folder = RUNS / (options.run or ("small" if options.small else "brain"))
+    folder = RUNS / (options.name or ("small" if options.small else "brain"))
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with Workers.join() as workers:

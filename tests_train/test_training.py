@@ -23,12 +23,13 @@ from jackcomp.brain.model import Brain
 from jackcomp.errors import ConfigError
 from jackcomp.theory.vocabulary import N_CHORDS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 TINY = Settings(
     model=ModelSettings(units=12, embedding=8, dropout=0.2, weight_dropout=0.2),
     epochs=3,
     cosine_epochs=3,
     batch_steps=1024,
+    averaging=0.5,
     warm_up_batches=4,
     song_limit=60,
 )
@@ -102,7 +103,7 @@ def test_an_interrupted_run_ends_with_the_same_weights(
 
 
 def command(name, *more):
-    return [*more, "-m", "export.train", "--run", name, "--small", "--limit", "40"]
+    return [*more, "-m", "export.train", "--name", name, "--small", "--limit", "40"]
 
 
 def run(arguments):
