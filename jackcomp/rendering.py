@@ -213,8 +213,8 @@ class _Worker:
             if report.kind is ReportKind.CUTOFF:
                 self.thinking_ns.append(time.perf_counter_ns() - begun)
             self.send(orders)
-            while self.accompanist.ponder():
-                pass
+            # It does not ponder: no decision comes too late here, so that what lies
+            # further ahead than the next one would never be heard.
         self.played += self._engine.played()
 
 
