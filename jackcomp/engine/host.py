@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import TypeAlias
 
 try:
@@ -204,7 +205,9 @@ class JackHost:
         """List the ports of the others."""
         ours = f"{self.name}:"
         return [
-            port for port in list_ports(self._client) if not port.name.startswith(ours)
+            replace(port, births=lib.jack_host_births(self._host, port.name.encode()))
+            for port in list_ports(self._client)
+            if not port.name.startswith(ours)
         ]
 
     def connections(self) -> set[Pair]:

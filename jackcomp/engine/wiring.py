@@ -12,12 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class PortInfo:
-    """A port of the graph: its name, 'audio' or 'midi', 'in' or 'out'."""
+    """A port of the graph: its name, 'audio' or 'midi', 'in' or 'out'.
+
+    ``births`` tells it from one of the same name that was there before.
+    """
 
     name: str
     kind: str
     direction: str
     is_physical: bool
+    births: int = 0
 
 
 Pair = tuple[str, str]
@@ -48,7 +52,7 @@ class Wiring:
     def __init__(self, patterns: Sequence[str], *, connects: bool) -> None:
         self._patterns = [re.compile(pattern) for pattern in patterns]
         self._connects = connects
-        self._known: frozenset[str] = frozenset()
+        self._known: frozenset[tuple[str, int]] = frozenset()
         self._kept: frozenset[Pair] = frozenset()
         self._loose: frozenset[Pair] = frozenset()
 
@@ -83,13 +87,13 @@ class Wiring:
         """
         ports = list(ports)
         connected = frozenset(connected)
-        present = frozenset(port.name for port in ports)
-        stayed = present & self._known
+        present = frozenset((port.name, port.births) for port in ports)
+        stayed = {name for name, _ in present & self._known}
         loose = {pair for pair in self._kept - connected if pair[1] in stayed}
         pulled = loose & self._loose
         self._loose = frozenset(loose - pulled)
         self._kept = (self._kept - pulled) | connected
-        new = [port for port in ports if port.name not in self._known]
+        new = [port for port in ports if (port.name, port.births) not in self._known]
         self._known = present
         wanted = [
             pair for port in new for pair in sorted(self._kept) if pair[1] == port.name

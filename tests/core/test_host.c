@@ -156,6 +156,11 @@ jack_port_t *jack_port_by_id(jack_client_t *c, jack_port_id_t id)
     return server.by_id[id];
 }
 
+const char *jack_port_name(const jack_port_t *port)
+{
+    return port == (const jack_port_t *)&server.in ? "in" : "other";
+}
+
 jack_port_t *jack_port_by_name(jack_client_t *c, const char *name)
 {
     (void)c;
@@ -451,6 +456,11 @@ static void a_keyboard_that_goes_has_its_notes_released(void)
     CHECK(atomic_load(&e->solo_asked) == 1);
     server.on_port(0, 0, server.data);
     CHECK(jack_host_changes(h) == 4);
+    uint32_t before = jack_host_births(h, "in");
+    server.on_port(1, 1, server.data);
+    server.on_port(2, 1, server.data);
+    server.on_port(1, 0, server.data);
+    CHECK(jack_host_births(h, "in") == before + 1 && jack_host_changes(h) == 7);
     jack_host_free(h);
     engine_free(e);
 }

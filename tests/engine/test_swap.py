@@ -168,8 +168,9 @@ def test_a_second_swap_waits_for_the_first_to_ring_out(stage, other, soundfont):
     stage.ask(soundfont)
     cycles = len(stage.peaks)
     stage.news_after(lambda: stage.swap.soundfont == soundfont)
-    # Five seconds it may ring, and a fifth of one for the fade.
-    assert 4.9 < (len(stage.peaks) - cycles) * PERIOD / RATE < 9
+    # Five seconds it may ring from the cycle that took it, seen a little later here,
+    # and a fifth of one for the fade.
+    assert 4.5 < (len(stage.peaks) - cycles) * PERIOD / RATE < 9
     stage.news_after(lambda: not stage.swap.is_busy)
 
 

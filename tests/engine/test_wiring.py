@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from jackcomp.engine.wiring import PortInfo, Wiring
@@ -97,3 +99,12 @@ def test_after_the_server_has_come_back_all_is_as_before(connects):
 def test_without_connecting_only_what_was_there_is_restored():
     wiring = Wiring((), connects=False)
     assert wiring.look([KEYS, LEFT, RIGHT], ()) == []
+
+
+def test_a_port_that_comes_back_between_two_looks_is_connected_again(wiring):
+    made = [("midi_in", KEYS.name)]
+    wiring.look([KEYS], ())
+    wiring.look([KEYS], made)
+    again = replace(KEYS, births=1)
+    assert wiring.look([again], ()) == made
+    assert wiring.is_settled

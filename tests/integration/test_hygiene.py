@@ -59,7 +59,7 @@ def test_a_server_a_soundfont_and_a_model_are_found(examine, jack_server, soundf
         f"ok    SoundFont: {soundfont}",
         "ok    C core: loads",
         "ok    chord model: matches its card",
-        "ok    ear's tables: match their card",
+        "ok    ear's tables and network: match their cards",
     ):
         assert line in text.splitlines()
 
@@ -104,7 +104,7 @@ def test_a_broken_soundfont_is_found(examine, jack_server, soundfont, tmp_path):
     ("file", "start"),
     [
         ("brain.onnx", "FAIL  chord model: "),
-        ("ear.json", "FAIL  ear's tables: "),
+        ("ear.json", "FAIL  ear's tables and network: "),
     ],
 )
 def test_a_model_that_is_missing_is_found(file, start, examine, jack_server, tmp_path):

@@ -99,10 +99,22 @@ static void on_shutdown(void *data)
     sem_post(&h->engine->wake);
 }
 
-static void on_port(jack_port_id_t port, int registered, void *data)
+static uint32_t number_of(const char *name)
 {
-    (void)port, (void)registered;
-    COUNT(((jack_host *)data)->changes);
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return hash % BIRTHS;
+}
+
+/* A port that goes and comes between two looks is another one. */
+static void on_port(jack_port_id_t id, int registered, void *data)
+{
+    jack_host *h = data;
+    jack_port_t *port = registered ? jack_port_by_id(h->client, id) : NULL;
+    if (port != NULL)
+        COUNT(h->births[number_of(jack_port_name(port))]);
+    COUNT(h->changes);
 }
 
 /* A keyboard that is unplugged holds its notes for ever; JACK has merged the
@@ -163,6 +175,12 @@ bool jack_host_is_gone(jack_host *h) { return atomic_load(&h->gone) != 0; }
 
 /* Rises whenever a port of the graph comes, goes, or is connected otherwise. */
 uint32_t jack_host_changes(jack_host *h) { return atomic_load(&h->changes); }
+
+/* How often a port of that name has appeared, at least: another number, another port. */
+uint32_t jack_host_births(jack_host *h, const char *name)
+{
+    return atomic_load(&h->births[number_of(name)]);
+}
 
 /* Beats in a bar of the timebase master that is not we; 0 if there is none. */
 uint32_t jack_host_foreign_beats(jack_host *h)

@@ -24,6 +24,7 @@ void jack_host_free(jack_host *h);
 uint32_t jack_host_period(jack_host *h);
 bool jack_host_is_gone(jack_host *h);
 uint32_t jack_host_changes(jack_host *h);
+uint32_t jack_host_births(jack_host *h, const char *name);
 uint32_t jack_host_foreign_beats(jack_host *h);
 int jack_host_lead(jack_host *h);
 port_latency jack_latency(uintptr_t client, const char *port);

@@ -10,6 +10,7 @@
 #include "jack_host.h"
 
 #define MAX_MIDI 512u /* messages in one cycle, each way */
+#define BIRTHS 1024u  /* names of ports are told apart by so many numbers */
 
 enum { PORT_MIDI_IN, PORT_CONTROL_IN, PORT_MIDI_OUT, PORT_AUDIO };
 
@@ -36,6 +37,7 @@ struct jack_host {
     _Atomic uint32_t period;  /* frames, for Python to read */
     _Atomic uint32_t gone;    /* the server has shut us down */
     _Atomic uint32_t changes; /* of ports and connections, in the whole graph */
+    _Atomic uint32_t births[BIRTHS]; /* how often a port of a name has appeared */
     _Atomic uint32_t foreign_beats; /* beats in a bar of another timebase master */
 };
 
