@@ -147,8 +147,12 @@ class Station:
         changes = host.changes
         if changes == self._seen_changes and self._wiring.is_settled:
             return
+        try:
+            ports, connections = host.ports(), host.connections()
+        except EngineError:  # it changes at this moment: the next look sees how
+            return
         self._seen_changes = changes
-        for pair in self._wiring.look(host.ports(), host.connections()):
+        for pair in self._wiring.look(ports, connections):
             self._say(host.connect(pair))
 
     def _lose(self, host: "JackHost") -> None:

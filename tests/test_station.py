@@ -27,7 +27,7 @@ class Host:
     def __init__(self, client: Client, engine: Engine) -> None:
         self.period, self.changes, self.foreign_beats = client.blocksize, 0, 0
         self.load, self.is_gone, self.hangs = 1.0, False, False
-        self.is_released = self.has_left = False
+        self.is_released = self.has_left = self.is_changing = False
         self.pairs: list[tuple[str, str]] = []
         self.made.append(self)
 
@@ -35,6 +35,8 @@ class Host:
         return ""
 
     def ports(self) -> list[PortInfo]:
+        if self.is_changing:
+            raise EngineError("a port has gone")
         return [KEYS]
 
     def connections(self) -> list[tuple[str, str]]:
@@ -124,6 +126,19 @@ def test_a_library_that_hangs_is_told(world):
     world.server = None
     world.station.look()
     assert world.said[-1].startswith("JACK's library hangs on to the old server")
+
+
+def test_a_graph_that_changes_while_it_is_listed_is_looked_at_again(world):
+    host = world.host
+    host.pairs.clear()
+    world.station._wiring.forget_ports()
+    host.changes += 1
+    host.is_changing = True
+    world.station.look()
+    assert not host.pairs
+    host.is_changing = False
+    world.station.look()
+    assert host.pairs == [("midi_in", KEYS.name)]
 
 
 def test_another_period_is_adapted_to_once(world):

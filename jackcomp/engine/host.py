@@ -10,7 +10,7 @@ checks that they exist.
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -90,16 +90,34 @@ def _ignore(message: str) -> None:
 
 
 def list_ports(client: Client) -> list[PortInfo]:
-    """List all ports of the graph."""
-    return [
-        PortInfo(
-            port.name,
-            "midi" if port.is_midi else "audio",
-            "in" if port.is_input else "out",
-            port.is_physical,
-        )
-        for port in client.get_ports()
-    ]
+    """List all ports of the graph.
+
+    Raises
+    ------
+    EngineError
+        If one goes while they are listed.
+    """
+    with _while_it_lasts():
+        return [
+            PortInfo(
+                port.name,
+                "midi" if port.is_midi else "audio",
+                "in" if port.is_input else "out",
+                port.is_physical,
+            )
+            for port in client.get_ports()
+        ]
+
+
+@contextmanager
+def _while_it_lasts() -> Iterator[None]:
+    """JACK-Client looks a port up again by its name, and it may have gone by then."""
+    try:
+        yield
+    except jack.JackError as error:
+        raise EngineError(
+            f"the JACK graph changed while it was listed ({error}): try again"
+        ) from error
 
 
 class JackHost:
@@ -202,7 +220,7 @@ class JackHost:
                 yield port.uuid, _METADATA + "port-group", PORT_GROUPS[name], _TEXT
 
     def ports(self) -> list[PortInfo]:
-        """List the ports of the others."""
+        """List the ports of the others; `EngineError` if one goes meanwhile."""
         ours = f"{self.name}:"
         return [
             replace(port, births=lib.jack_host_births(self._host, port.name.encode()))
@@ -211,12 +229,13 @@ class JackHost:
         ]
 
     def connections(self) -> set[Pair]:
-        """Return what our ports are connected with."""
-        return {
-            (name, other.name)
-            for name, port in self._ports.items()
-            for other in port.connections
-        }
+        """Return what our ports are connected with; `EngineError` as in `ports`."""
+        with _while_it_lasts():
+            return {
+                (name, other.name)
+                for name, port in self._ports.items()
+                for other in port.connections
+            }
 
     def connect(self, pair: Pair) -> str:
         """Connect two ports; say what was done, or why it was refused."""
