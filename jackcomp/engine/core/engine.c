@@ -2,6 +2,7 @@
    counting. Nothing here runs in a cycle except engine_measured. */
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -35,9 +36,13 @@ void engine_free(engine *e)
 
 /* Touch the engine's memory and keep it in place, so that no cycle waits for a page;
    with `all`, also what the process has and will have, from when it is first touched.
-   Returns 0, or the errno that says why not. */
+   What loading the models has left free goes back to the system first. Returns 0, or
+   the errno that says why not. */
 int engine_lock_memory(engine *e, bool all)
 {
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
     if (mlock(e, sizeof *e) != 0
         || (all && mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) != 0))
         return errno;
