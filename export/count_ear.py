@@ -52,9 +52,10 @@ from jackcomp.ear.key import (
 )
 from jackcomp.ear.listen import Ear, Heard
 from jackcomp.ear.listener import load_listener
-from jackcomp.ear.tables import LOG_UNIT, EarTables, checksum
+from jackcomp.ear.tables import LOG_UNIT, EarTables
 from jackcomp.ear.window import HeardNote
 from jackcomp.network import Network
+from jackcomp.tables import checksum
 from jackcomp.theory.chord import QUALITIES, QUALITY_BY_NAME
 from jackcomp.theory.key import key_index
 from jackcomp.theory.vocabulary import (

@@ -45,7 +45,8 @@ from jackcomp.brain.memory import (
 )
 from jackcomp.brain.model import Brain
 from jackcomp.brain.song import SongBrain
-from jackcomp.brain.tables import checksum, pack_memory, to_units, unpack_memory
+from jackcomp.brain.tables import pack_memory, to_units, unpack_memory
+from jackcomp.tables import checksum
 from jackcomp.theory.genre import GENRES
 
 OUT = Path(__file__).parents[1] / "models" / "memory.json"

@@ -38,6 +38,7 @@ from jackcomp.brain.features import (
 )
 from jackcomp.brain.model import VOCABULARY, Brain
 from jackcomp.errors import JackcompError
+from jackcomp.network import Network
 from jackcomp.theory.vocabulary import N_CHORDS, NO_CHORD_INDEX
 
 OPSET = 17  # read by every onnxruntime since 1.12
@@ -268,7 +269,7 @@ def export_run(run: Path, target: Path) -> dict[str, Any]:
     model.load_state_dict(checkpoint["model"])
     model.eval()
     content = build_onnx(model)
-    brain = Brain(content)
+    brain = Brain(Network(content))
     parity = measure_parity(model, brain)
     if parity > PARITY:
         raise JackcompError(

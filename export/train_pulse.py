@@ -35,7 +35,7 @@ from jackcomp.ear.beat_filter import (
     BeatFilter,
 )
 from jackcomp.ear.pulse_tables import read_tables, write_tables
-from jackcomp.ear.tables import checksum
+from jackcomp.tables import checksum
 
 MODEL = Path(__file__).parents[1] / "models" / "pulse.json"
 PARITY = 1e-2  # of the belief in one cell: single against double precision

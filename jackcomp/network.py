@@ -1,4 +1,6 @@
-"""A small network from a file: checked against its card, run on one thread.
+"""A network from a file: checked against its card, run on one thread.
+
+The only module that knows onnxruntime.
 
 An ONNX file has a card beside it, the same name with ``.json``, that holds its
 checksum and says what it was made for. A network is a pure function of its inputs.
@@ -26,6 +28,11 @@ class Network:
     ----------
     model : bytes
         The file.
+
+    Attributes
+    ----------
+    checksum : str
+        The file's SHA-256, in hexadecimal.
     """
 
     def __init__(self, model: bytes) -> None:
@@ -38,6 +45,7 @@ class Network:
         self._session = ort.InferenceSession(
             model, options, providers=["CPUExecutionProvider"]
         )
+        self.checksum = hashlib.sha256(model).hexdigest()
 
     @classmethod
     def load(
@@ -55,7 +63,8 @@ class Network:
             The file's name, without ``.onnx``, among the models that are installed
             with jackcomp.
         expected : mapping
-            What its card must say for this version of jackcomp.
+            What its card must say for this version of jackcomp; of a mapping, these
+            entries at least.
         remedy : str
             How the player comes by a file that fits; ends the message.
         path : Path, optional
@@ -64,8 +73,8 @@ class Network:
         Raises
         ------
         ModelError
-            If file or card is missing, or they do not match each other or what is
-            expected.
+            If file or card is missing, they do not match each other or what is
+            expected, or onnxruntime does not take the file.
         """
         if path is None:
             folder = resources.files("jackcomp._models")
@@ -73,14 +82,17 @@ class Network:
         else:
             source, card_source = path, path.with_suffix(".json")
         model, card = _read(source, remedy), _read_card(card_source, remedy)
-        if card.get("sha256") != hashlib.sha256(model).hexdigest():
-            what = "the checksum differs"
-        else:
-            wrong = [key for key, value in expected.items() if card.get(key) != value]
-            if not wrong:
-                return cls(model)
-            what = f"its {wrong[0]} is not that of this version of jackcomp"
-        raise ModelError(f"model {source} does not match its card: {what}; {remedy}")
+        what = _objection(model, card, expected)
+        if what:
+            raise ModelError(
+                f"model {source} does not match its card: {what}; {remedy}"
+            )
+        try:
+            return cls(model)
+        except Exception as error:  # onnxruntime raises many kinds, none exported
+            raise ModelError(
+                f"cannot load model {source}: {error}; {remedy}"
+            ) from error
 
     def input_size(self, name: str) -> int:
         """Return the length of an input's last axis."""
@@ -91,6 +103,21 @@ class Network:
         """Give the outputs, in the order of the file."""
         outputs: list[NDArray[np.float32]] = self._session.run(None, dict(inputs))
         return outputs
+
+
+def _objection(
+    model: bytes, card: Mapping[str, Any], expected: Mapping[str, Any]
+) -> str:
+    """Say why weights are not the card's or not for this version; empty if they are."""
+    if card.get("sha256") != hashlib.sha256(model).hexdigest():
+        return "the checksum differs"
+    for key, wanted in expected.items():
+        found = card.get(key)
+        if isinstance(wanted, Mapping) and isinstance(found, Mapping):
+            found = {name: found.get(name) for name in wanted}
+        if found != wanted:
+            return f"its {key!r} is not that of this version of jackcomp"
+    return ""
 
 
 def _read(source: Traversable, remedy: str) -> bytes:

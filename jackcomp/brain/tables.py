@@ -5,11 +5,8 @@ short and exact) and ``card`` (what they were fitted on, how well they do, the
 checksum of ``tables``, and that of the model that they were fitted for).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,7 @@ from numpy.typing import NDArray
 from jackcomp.brain.features import N_GENRES, N_MOVES
 from jackcomp.brain.genre import GenreTables
 from jackcomp.brain.memory import SENTINEL, TRAITS, SongMemory
-from jackcomp.errors import ModelError
+from jackcomp.tables import load_tables
 
 LOG_UNIT = 1000
 
@@ -51,21 +48,8 @@ def load_song_tables(model_checksum: str, path: Path | None = None) -> SongTable
         If the file is missing, is not JSON, does not match its card, or belongs to
         another model.
     """
-    source = path or resources.files("jackcomp._models") / "memory.json"
-    try:
-        content = json.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the memory's tables {source}: {error.strerror}; {_REMEDY}"
-        ) from error
-    except ValueError as error:
-        raise ModelError(
-            f"the memory's tables {source} are not JSON: {error}; {_REMEDY}"
-        ) from error
-    try:
-        card, tables = content["card"], content["tables"]
-        if checksum(tables) != card["checksum"]:
-            raise ValueError("checksum differs")
+
+    def read(tables: Mapping[str, Any], card: Mapping[str, Any]) -> SongTables:
         if card["model"] != model_checksum:
             raise ValueError("they were fitted for another model")
         return SongTables(
@@ -73,17 +57,8 @@ def load_song_tables(model_checksum: str, path: Path | None = None) -> SongTable
             unpack_memory(tables["guessed"]),
             _unpack_genres(tables["genres"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"no field {error}" if isinstance(error, KeyError) else error
-        raise ModelError(
-            f"the memory's tables {source} do not match their card: {what}; {_REMEDY}"
-        ) from error
 
-
-def checksum(tables: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of tables as canonical JSON, in hexadecimal."""
-    text = json.dumps(tables, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return load_tables("the memory's tables", "memory.json", _REMEDY, read, path)
 
 
 def pack_memory(memory: SongMemory) -> dict[str, list[int]]:

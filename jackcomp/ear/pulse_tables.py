@@ -4,9 +4,7 @@ The file is one JSON object like that of the ear's other tables: ``tables`` (wei
 in millionths) and ``card``.
 """
 
-import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jackcomp.ear.beat_filter import N_INPUTS, N_PHASES, N_TEMPI, PulseTables
-from jackcomp.ear.tables import checksum
-from jackcomp.errors import ModelError
+from jackcomp.tables import load_tables
 
 WEIGHT_UNIT = 1_000_000
 SCALARS = ("tempo_blur", "phase_blur", "phase_blur_per_beat", "surprise")
@@ -31,27 +28,13 @@ def load_pulse_tables(path: Path | None = None) -> PulseTables:
     ModelError
         If the file is missing, is not JSON, or does not match its card.
     """
-    source = path or resources.files("jackcomp._models") / "pulse.json"
-    try:
-        content = json.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the pulse's tables {source}: {error.strerror}; {_REMEDY}"
-        ) from error
-    except ValueError as error:
-        raise ModelError(
-            f"the pulse's tables {source} are not JSON: {error}; {_REMEDY}"
-        ) from error
-    try:
-        tables = content["tables"]
-        if checksum(tables) != content["card"]["checksum"]:
-            raise ValueError("checksum differs")
-        return read_tables(tables)
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"no field {error}" if isinstance(error, KeyError) else error
-        raise ModelError(
-            f"the pulse's tables {source} do not match their card: {what}; {_REMEDY}"
-        ) from error
+    return load_tables(
+        "the pulse's tables",
+        "pulse.json",
+        _REMEDY,
+        lambda tables, _card: read_tables(tables),
+        path,
+    )
 
 
 def read_tables(tables: Mapping[str, Any]) -> PulseTables:

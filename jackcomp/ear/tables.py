@@ -5,11 +5,8 @@ are short and exact) and ``card`` (what they were counted on, how well they do,
 and the checksum of ``tables``).
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +15,7 @@ from numpy.typing import NDArray
 
 from jackcomp.ear.harmony import MEASURES, PLACES, STAGES, HarmonyTables
 from jackcomp.ear.key import KEY_TRAITS, KeyTables
-from jackcomp.errors import ModelError
+from jackcomp.tables import load_tables
 from jackcomp.theory.vocabulary import N_CHORDS
 
 LOG_UNIT = 1000
@@ -42,34 +39,12 @@ def load_ear_tables(path: Path | None = None) -> EarTables:
     ModelError
         If the file is missing, is not JSON, or does not match its card.
     """
-    source = path or resources.files("jackcomp._models") / "ear.json"
-    try:
-        content = json.loads(source.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(
-            f"cannot read the ear's tables {source}: {error.strerror}; {_REMEDY}"
-        ) from error
-    except ValueError as error:
-        raise ModelError(
-            f"the ear's tables {source} are not JSON: {error}; {_REMEDY}"
-        ) from error
-    try:
-        tables = content["tables"]
-        if checksum(tables) != content["card"]["checksum"]:
-            raise ValueError("checksum differs")
-        key = _key_tables(tables["key"])
-        return EarTables(key, _harmony_tables(tables["harmony"], len(key.idioms)))
-    except (KeyError, TypeError, ValueError) as error:
-        what = f"no field {error}" if isinstance(error, KeyError) else error
-        raise ModelError(
-            f"the ear's tables {source} do not match their card: {what}; {_REMEDY}"
-        ) from error
+    return load_tables("the ear's tables", "ear.json", _REMEDY, _ear_tables, path)
 
 
-def checksum(tables: Mapping[str, Any]) -> str:
-    """Give the SHA-256 of the tables as canonical JSON, in hexadecimal."""
-    text = json.dumps(tables, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+def _ear_tables(tables: Mapping[str, Any], _card: Mapping[str, Any]) -> EarTables:
+    key = _key_tables(tables["key"])
+    return EarTables(key, _harmony_tables(tables["harmony"], len(key.idioms)))
 
 
 def _key_tables(tables: Mapping[str, Any]) -> KeyTables:

@@ -154,8 +154,8 @@ def test_other_weights_than_the_cards_are_refused(copied):
 @pytest.mark.parametrize(
     ("field", "value", "reason"),
     [
-        ("vocabulary", ["C:maj"], "its chords are not those"),
-        ("inputs", {"position": ["batch", 3]}, "its inputs are not those"),
+        ("vocabulary", ["C:maj"], "its 'vocabulary' is not that"),
+        ("inputs", {"position": ["batch", 3]}, "its 'inputs' is not that"),
     ],
 )
 def test_a_model_for_another_version_is_refused(copied, field, value, reason):

@@ -7,12 +7,12 @@ import pytest
 from jackcomp.brain.memory import SENTINEL, TRAITS, SongMemory
 from jackcomp.brain.model import Brain
 from jackcomp.brain.tables import (
-    checksum,
     load_song_tables,
     pack_memory,
     unpack_memory,
 )
 from jackcomp.errors import ModelError
+from jackcomp.tables import checksum
 
 MODELS = Path(__file__).parents[2] / "models"
 MODEL = json.loads((MODELS / "brain.json").read_text(encoding="utf-8"))["sha256"]

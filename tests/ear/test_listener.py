@@ -100,5 +100,7 @@ def test_a_network_for_another_vocabulary_is_refused(tmp_path):
     path.write_bytes(b"model")
     card = {"sha256": hashlib.sha256(b"model").hexdigest(), "vocabulary": ["C:maj"]}
     path.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
-    with pytest.raises(ModelError, match="its vocabulary is not that of this version"):
+    with pytest.raises(
+        ModelError, match="its 'vocabulary' is not that of this version"
+    ):
         load_listener(path)

@@ -10,8 +10,8 @@ from jackcomp.ear.pulse_tables import (
     read_tables,
     write_tables,
 )
-from jackcomp.ear.tables import checksum
 from jackcomp.errors import ModelError
+from jackcomp.tables import checksum
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from export.count_ear import (
 from export.songs import LEADSHEET_FILES, read_songs
 from jackcomp.ear.harmony import TAIL
 from jackcomp.ear.listener import load_listener
-from jackcomp.ear.tables import checksum, load_ear_tables
+from jackcomp.ear.tables import load_ear_tables
+from jackcomp.tables import checksum
 
 
 @pytest.fixture(scope="module")
