@@ -11,7 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
 from types import FrameType
 
 from jackcomp import duo
@@ -99,16 +100,22 @@ class _Ending:
 
     Signals that ask for something else wait in a set until they are taken.
     The second Ctrl-C forces its way out, but even then ``release`` goes first.
+
+    A handler runs in the middle of whatever the main thread does, its waiting too, so
+    nothing here takes a lock: `threading.Event` would wait for itself.
     """
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_set = False
+        self._wake: SimpleQueue[None] = SimpleQueue()  # its put is reentrant
         self._asked: set[int] = set()
         self.code = 0
         self.release: Callable[[], None] = lambda: None
 
     def wait(self, seconds: float) -> bool:
-        return self._event.wait(seconds)
+        with suppress(Empty):
+            self._wake.get(timeout=0.0 if self._is_set else seconds)
+        return self._is_set
 
     def on_request(self, number: int, _frame: FrameType | None) -> None:
         self._asked.add(number)
@@ -118,11 +125,12 @@ class _Ending:
         return asked
 
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if number == signal.SIGINT and self._event.is_set():
+        if number == signal.SIGINT and self._is_set:
             self.release()
             os._exit(INTERRUPTED)
         self.code = INTERRUPTED if number == signal.SIGINT else 0
-        self._event.set()
+        self._is_set = True
+        self._wake.put(None)
 
 
 @contextmanager
