@@ -25,7 +25,7 @@ run: setup  ## play the bundled solo through the real JACK graph into out/
 	$(PYTHON) -m demo
 
 test: lint test-core test-core-asan test-core-tsan  ## all tests
-	$(PYTHON) -m pytest -q -n 2
+	$(PYTHON) -m pytest -q -n 2 --dist loadgroup
 
 check: lint  ## lint, types and the tests that need no server, SoundFont or patience
 	$(PYTHON) -m pytest -q -m 'not jack and not synth and not slow'

@@ -32,6 +32,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all tests with a JACK server, one after the other.
+
+    JACK names the sockets of its clients by user and client, not by server: two
+    clients of one name that open at the same moment, even on two servers, hinder each
+    other.
+    """
+    for item in items:
+        if item.get_closest_marker("jack"):
+            item.add_marker(pytest.mark.xdist_group("jack"))
+
+
 @dataclass(frozen=True)
 class Server:
     """A JACK server that one test has for itself."""
