@@ -150,6 +150,18 @@ static void a_late_note_sounds_at_once_keeps_its_end_and_is_counted(void)
     stage_free(s);
 }
 
+static void what_the_server_skipped_sounds_at_once_and_is_not_late(void)
+{
+    stage *s = new_stage();
+    SEND(s, 0, BAR, CHORDS, 0, NOTE(300, 400, 60));
+    stage_until(s, 256, 64);
+    s->io.frame += 256;
+    stage_until(s, 768, 64);
+    CHECK_TEXT(stage_text(s), "512 +60, 700 -60");
+    CHECK(stage_counters(s).late_events == 0);
+    stage_free(s);
+}
+
 /* ---- replace ---- */
 
 static void replace_drops_the_later_notes_of_its_parts_and_no_others(void)
@@ -593,6 +605,7 @@ int main(void)
     RUN(the_same_key_on_two_channels_is_two_keys);
     RUN(a_note_shorter_than_a_frame_is_struck_and_released);
     RUN(a_late_note_sounds_at_once_keeps_its_end_and_is_counted);
+    RUN(what_the_server_skipped_sounds_at_once_and_is_not_late);
     RUN(replace_drops_the_later_notes_of_its_parts_and_no_others);
     RUN(sounding_notes_keep_their_own_end);
     RUN(cut_ends_what_sounds_at_its_first_tick);

@@ -178,6 +178,7 @@ struct engine {
     int64_t transport_origin;     /* frame at which the transport's frame 0 fell */
     int64_t rate;
     int64_t cycle_frame;          /* first frame of the cycle that runs */
+    int64_t played_until;         /* end of the cycle before it */
     event_heap heap;
     order_record batch[MAX_BATCH_NOTES]; /* notes of the batch being applied */
     event kept[MAX_EVENTS];       /* scratch space of replace */

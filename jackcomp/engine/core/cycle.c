@@ -226,8 +226,10 @@ void clock_stop(engine *e, cycle_io *io)
 
 static void fire(engine *e, cycle_io *io, uint32_t pos, event s)
 {
-    bool late = tick_to_frame(&e->anchor, s.tick) < io->frame;
-    if (late && s.kind != EVENT_CUTOFF)
+    int64_t frame = tick_to_frame(&e->anchor, s.tick);
+    bool late = frame < io->frame;
+    /* What lies in frames that the server has skipped is not for us to answer for. */
+    if (frame < e->played_until && s.kind != EVENT_CUTOFF)
         COUNT(e->late_events);
     switch (s.kind) {
     case EVENT_OFF:
@@ -475,6 +477,7 @@ void engine_cycle(engine *e, cycle_io *io)
     finish(e, io);
     COUNT(e->cycles);
     int64_t end = io->frame + io->nframes;
+    e->played_until = end;
     atomic_store_explicit(&e->last_frame, end, memory_order_relaxed);
     atomic_store_explicit(&e->last_tick, tick_at(e, end), memory_order_relaxed);
     if (e->posted) {

@@ -77,7 +77,7 @@ typedef struct {
     uint64_t cycles;
     uint64_t notes_on;           /* sent to midi_out, clicks not counted */
     uint64_t notes_off;
-    uint64_t late_events;        /* events whose tick had passed */
+    uint64_t late_events;        /* events whose frame was already played */
     uint64_t dropped_decisions;  /* batches that came after their cut-off */
     uint64_t stale_batches;      /* batches older than one applied */
     uint64_t refused_batches;    /* batches for which the heap had no room */
