@@ -17,7 +17,7 @@ SOURCES = (
 )
 HOST_HEADERS = ("core", "records", "bbt", "jack_host", "jack_room")
 HOST_SOURCES = ("jack_host", "jack_transport", "jack_latency", "bbt", "clock")
-FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra"]
+FLAGS = ["-std=c11", "-D_GNU_SOURCE", "-O3", "-Wall", "-Wextra"]
 
 CORE_API = """
 typedef struct { int64_t frame; int64_t tick_fp; int64_t ns_per_quarter;
