@@ -11,9 +11,9 @@ jackcomp_busy    the same, with a busy Python thread in its process
 jackcomp_stalled the same, its worker blocked for 2 s at a time
 python_callback  the control: the same work with its cycle in Python, and busy
 
-At 64 frames each is measured in five rounds, interleaved, and who comes first
-alternates; at other periods in one round, and the control once. Nothing here fails
-for being slow: the exit code is 0 unless nothing was measured.
+At 64 frames each is measured in five rounds, between two runs of the empty server, and
+who comes first alternates; at other periods in one round, and the control once. Nothing
+here fails for being slow: the exit code is 0 unless nothing was measured.
 """
 
 import argparse
@@ -60,8 +60,8 @@ from jackcomp.errors import JackcompError
 
 PERIODS = (MAIN_PERIOD, 32, 128, 256)
 ROUNDS = 5
-SETTINGS = (EMPTY, BUSY, JACKCOMP, FLUIDSYNTH, STALLED)
-"""Neighbours are compared: the empty server and Python busy, jackcomp and its peer."""
+SETTINGS = (BUSY, JACKCOMP, FLUIDSYNTH, STALLED)
+"""Beside the empty server; jackcomp and its peer are neighbours."""
 
 LEAD_IN_SECONDS = 4.0
 """From the first note to the counting: by then the duo plays."""
@@ -125,12 +125,14 @@ def _measure_all(seconds: float, soundfont: Path) -> list[Run]:
 
 def _plan() -> Iterator[tuple[str, int]]:
     """Give setting and period of each run."""
+    yield EMPTY, MAIN_PERIOD
     for number in range(ROUNDS):
         for name in SETTINGS if number % 2 == 0 else reversed(SETTINGS):
             yield name, MAIN_PERIOD
+            yield EMPTY, MAIN_PERIOD
     yield CONTROL, MAIN_PERIOD
     for period in PERIODS[1:]:
-        for name in SETTINGS:
+        for name in (EMPTY, *SETTINGS):
             yield name, period
 
 

@@ -129,10 +129,31 @@ def at(runs: Sequence[Run], name: str, period: int = MAIN_PERIOD) -> list[Run]:
     return [run for run in runs if run.name == name and run.period == period]
 
 
-def differences(runs: Sequence[Run], name: str) -> list[int]:
-    """Return the xruns of each run of a setting less those of its empty pair."""
-    pairs = zip(at(runs, name), at(runs, EMPTY), strict=True)
-    return [its.xruns - empty.xruns for its, empty in pairs]
+def between(runs: Sequence[Run], name: str) -> list[tuple[Run, Run, Run]]:
+    """Return the empty server before each run of a setting, the run, and the one after.
+
+    Raises
+    ------
+    ValueError
+        If a run has no empty server beside it.
+    """
+    beside = [
+        (runs[place - 1], run, runs[place + 1])
+        for place, run in enumerate(runs)
+        if run.name == name and run.period == MAIN_PERIOD
+    ]
+    for before, _, after in beside:
+        if (before.name, after.name) != (EMPTY, EMPTY):
+            raise ValueError(f"{name} ran between {before.name} and {after.name}")
+    return beside
+
+
+def differences(runs: Sequence[Run], name: str) -> list[float]:
+    """Return the xruns of each run less the mean of the empty servers beside it."""
+    return [
+        its.xruns - (before.xruns + after.xruns) / 2
+        for before, its, after in between(runs, name)
+    ]
 
 
 def ratios(runs: Sequence[Run]) -> dict[str, dict[str, float]]:
@@ -157,7 +178,7 @@ def verdict(runs: Sequence[Run]) -> list[str]:
     """Say in a few lines what the runs show."""
     return [
         *(_on_misses(runs, name) for name in OURS),
-        *(_on_xruns(runs, name) for name in OURS),
+        *(_on_xruns(runs, name) for name in (*OURS, FLUIDSYNTH)),
         _on_the_control(runs),
         *(_on_cycles(runs, name) for name in OURS),
         *_on_ratios(ratios(runs)),
@@ -166,20 +187,31 @@ def verdict(runs: Sequence[Run]) -> list[str]:
 
 
 def _on_misses(runs: Sequence[Run], name: str) -> str:
-    ours = [run for run in runs if run.name == name]
+    ours = at(runs, name)
     misses = sum(run.own_misses or 0 for run in ours)
     seconds = sum(run.seconds for run in ours)
-    return f"{name}: own misses in {seconds:.0f} s: {misses}: {_mark(misses == 0)}"
+    others = ", ".join(
+        f"{run.own_misses} at {run.period}"
+        for run in runs
+        if run.name == name and run.period != MAIN_PERIOD
+    )
+    return (
+        f"{name}: own misses in {seconds:.0f} s at {MAIN_PERIOD} frames: {misses} "
+        f"(a run each at other periods: {others}): {_mark(misses == 0)}"
+    )
 
 
 def _on_xruns(runs: Sequence[Run], name: str) -> str:
-    pairs = list(zip(at(runs, EMPTY), at(runs, name), strict=True))
     change = median(differences(runs, name))
-    shown = ", ".join(f"{empty.xruns} and {its.xruns}" for empty, its in pairs)
-    return (
-        f"{name}: xruns of empty server and ours, by pair: {shown}; median of the "
-        f"differences {change:+g}: {_mark(change <= 0)}"
+    shown = ", ".join(
+        f"{its.xruns} ({before.xruns}, {after.xruns})"
+        for before, its, after in between(runs, name)
     )
+    line = (
+        f"{name}: xruns (of the empty server before and after): {shown}; median of the "
+        f"differences {change:+g}"
+    )
+    return line if name == FLUIDSYNTH else f"{line}: {_mark(change <= 0)}"
 
 
 def _on_the_control(runs: Sequence[Run]) -> str:
