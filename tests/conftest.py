@@ -85,8 +85,8 @@ def start_server(
 
 @pytest.fixture
 def jack_server(start_server: Callable[..., Server]) -> Server:
-    """Give a server of 48 kHz and 256 frames."""
-    return start_server()
+    """Give a synchronous server of 48 kHz and 256 frames."""
+    return start_server(synchronous=True)
 
 
 @contextmanager

@@ -117,11 +117,6 @@ class Daw:
 
 
 @pytest.fixture
-def jack_server(start_server):
-    return start_server(synchronous=True)
-
-
-@pytest.fixture
 def open_daw(jack_server):
     daws = []
 
