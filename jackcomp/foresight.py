@@ -100,7 +100,7 @@ class Foresight:
         looked up in the background.
         """
         if chord not in self._ahead:
-            self._look_from(chord)
+            self._look_from([chord])
             chord = self._likeliest
         path = self._path(chord)
         self.late += path is self._stale
@@ -115,9 +115,10 @@ class Foresight:
         """Look a step further ahead; says whether there is more to look up."""
         if not self._pending:
             return False
-        chord, steps = self._pending[0]
-        self._ahead[chord].append(next(steps))
-        if len(self._ahead[chord]) == self._depth:
+        chords, steps = self._pending[0]
+        for chord, expected in zip(chords, next(steps), strict=True):
+            self._ahead[chord].append(expected)
+        if len(self._ahead[chords[0]]) == self._depth:
             self._pending.popleft()
         return bool(self._pending)
 
@@ -134,11 +135,10 @@ class Foresight:
         self._best = self._state.take([int(np.argmax(self._weights))])
         self._positions = encode_steps(self._meter, step + 1, self._depth)
         self._ahead: dict[int, list[Distribution]] = {}
-        self._pending: deque[tuple[int, Iterator[Distribution]]] = deque()
-        for chord in order[:CANDIDATES].tolist():
-            self._look_from(chord)
+        self._pending: deque[tuple[list[int], Iterator[NDArray[np.float32]]]] = deque()
+        self._look_from(order[:CANDIDATES].tolist())
 
-    def _look_from(self, chord: int) -> None:
-        self._ahead[chord] = []
-        steps = self._brain.look_ahead(self._best, chord, self._positions)
-        self._pending.append((chord, steps))
+    def _look_from(self, chords: list[int]) -> None:
+        self._ahead |= {chord: [] for chord in chords}
+        steps = self._brain.look_ahead(self._best, chords, self._positions)
+        self._pending.append((chords, steps))

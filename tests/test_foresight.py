@@ -4,7 +4,7 @@ import pytest
 from jackcomp import duo
 from jackcomp.brain.model import VOCABULARY
 from jackcomp.brain.song import SongBrain
-from jackcomp.foresight import CANDIDATES, LEAST_DEPTH, Foresight
+from jackcomp.foresight import LEAST_DEPTH, Foresight
 from jackcomp.theory.vocabulary import N_CHORDS
 from jackcomp.timeline.meter import parse_meter
 
@@ -68,7 +68,7 @@ def test_closing_a_step_asks_once_and_pondering_once_a_piece(foresight, brain):
     pieces = 1
     while foresight.ponder():
         pieces += 1
-    assert pieces == CANDIDATES * LEAST_DEPTH
+    assert pieces == LEAST_DEPTH
     assert brain.asked == before + 1 + pieces
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from jackcomp.arrays import Distribution
 from jackcomp.brain.features import POSITION_SIZE, START, encode_chord
 from jackcomp.brain.genre import GenreTables, probabilities
 from jackcomp.brain.memory import Past, SongMemory, no_past, remember
@@ -19,7 +18,7 @@ from jackcomp.theory.genre import AUTO_GENRE, GENRES
 from jackcomp.theory.vocabulary import N_CHORDS
 
 HYPOTHESES = 8
-"""How many continuations a look ahead follows at once."""
+"""How many continuations of each chord a look ahead follows at once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,41 +109,47 @@ class SongBrain:
         return rows, SongState(model, past, asked, evidence)
 
     def look_ahead(
-        self, state: SongState, chord: int, positions: NDArray[np.float32]
-    ) -> Iterator[Distribution]:
+        self,
+        state: SongState,
+        chords: Sequence[int] | NDArray[np.int64],
+        positions: NDArray[np.float32],
+    ) -> Iterator[NDArray[np.float32]]:
         """Look several steps ahead of one history, one with each item.
 
-        The likeliest continuations are followed side by side, a beam of
-        `HYPOTHESES`; each step's answer is their mean, weighted by how likely
-        they are. It is exact for the first step and leaves out only unlikely
+        From each of several chords the likeliest continuations are followed side by
+        side, a beam of `HYPOTHESES`; each step's answer is their mean, weighted by how
+        likely they are. It is exact for the first step and leaves out only unlikely
         continuations after it.
 
         Parameters
         ----------
         state : SongState
             Of one history.
-        chord : int
-            The chord of the step before the first that is asked for.
+        chords : sequence of int
+            What may come in the step before the first that is asked for.
         positions : ndarray, shape=(depth, POSITION_SIZE), float32
             The steps ahead, in order.
 
         Yields
         ------
-        ndarray, shape=(169,), float32
-            What is expected at each of these steps.
+        ndarray, shape=(chords, 169), float32
+            What is expected at each of these steps, after each of the chords.
         """
-        weights = np.ones(1)
-        chords = np.array([chord])
+        weights = np.ones((len(chords), 1))
+        state = state.take([0] * len(chords))
+        told = np.asarray(chords)
         for position in positions:
-            rows, state = self.step(state, chords, position)
-            paths = weights[:, None] * rows
-            expected = paths.sum(axis=0)
-            yield np.asarray(expected / expected.sum(), np.float32)
-            likeliest = np.argsort(-paths, axis=None, kind="stable")[:HYPOTHESES]
-            parents, chords = np.divmod(likeliest, N_CHORDS)
-            weights = paths[parents, chords]
-            weights /= weights.sum()
-            state = state.take(parents)
+            rows, state = self.step(state, told, position)
+            paths = weights[:, :, None] * rows.reshape(*weights.shape, N_CHORDS)
+            expected = paths.sum(axis=1)
+            yield np.asarray(expected / expected.sum(axis=1, keepdims=True), np.float32)
+            paths = paths.reshape(len(chords), -1)
+            likeliest = np.argsort(-paths, axis=1, kind="stable")[:, :HYPOTHESES]
+            parents, told = np.divmod(likeliest, N_CHORDS)
+            parents += weights.shape[1] * np.arange(len(chords))[:, None]
+            weights = np.take_along_axis(paths, likeliest, axis=1)
+            weights /= weights.sum(axis=1, keepdims=True)
+            state, told = state.take(parents.ravel()), told.ravel()
 
 
 def _one_hot(genre: str) -> NDArray[np.float64]:

@@ -85,12 +85,21 @@ def test_an_unknown_genre_is_refused(brain, tables):
 
 def test_looking_ahead_begins_with_what_a_step_says(system):
     _, state = play(system, PHRASE)
-    ahead = list(system.look_ahead(state, PHRASE[0], POSITIONS[9:17]))
+    ahead = list(system.look_ahead(state, [PHRASE[0]], POSITIONS[9:17]))
     rows, _ = system.step(state, [PHRASE[0]], POSITIONS[9])
     assert len(ahead) == 8
-    np.testing.assert_allclose(ahead[0], rows[0], atol=1e-6)
+    np.testing.assert_allclose(ahead[0], rows, atol=1e-6)
     assert all(each.dtype == np.float32 for each in ahead)
     assert all(each.sum() == pytest.approx(1, abs=1e-5) for each in ahead)
+
+
+def test_looking_ahead_from_several_chords_is_looking_from_each(system):
+    _, state = play(system, PHRASE)
+    chords = [PHRASE[0], PHRASE[1], 5]
+    together = system.look_ahead(state, chords, POSITIONS[9:17])
+    each = [system.look_ahead(state, [chord], POSITIONS[9:17]) for chord in chords]
+    for rows, *alone in zip(together, *each, strict=True):
+        np.testing.assert_allclose(rows, np.concatenate(alone), atol=1e-5)
 
 
 def test_looking_ahead_weighs_the_continuations(system):
@@ -99,12 +108,12 @@ def test_looking_ahead_weighs_the_continuations(system):
     likeliest = np.argsort(-rows[0], kind="stable")[:HYPOTHESES]
     weights = rows[0, likeliest] / rows[0, likeliest].sum()
     second, _ = system.step(after.take([0] * HYPOTHESES), likeliest, POSITIONS[10])
-    ahead = list(system.look_ahead(state, PHRASE[0], POSITIONS[9:11]))
-    np.testing.assert_allclose(ahead[1], weights @ second, atol=1e-5)
+    ahead = list(system.look_ahead(state, [PHRASE[0]], POSITIONS[9:11]))
+    np.testing.assert_allclose(ahead[1][0], weights @ second, atol=1e-5)
 
 
 def test_looking_ahead_is_deterministic_and_changes_nothing(system):
     _, state = play(system, PHRASE)
-    first = list(system.look_ahead(state, PHRASE[0], POSITIONS[9:17]))
-    again = list(system.look_ahead(state, PHRASE[0], POSITIONS[9:17]))
+    first = list(system.look_ahead(state, [PHRASE[0]], POSITIONS[9:17]))
+    again = list(system.look_ahead(state, [PHRASE[0]], POSITIONS[9:17]))
     assert all(map(np.array_equal, first, again))
