@@ -96,6 +96,15 @@ class ChordChange:
 
 
 @dataclass(frozen=True, slots=True)
+class TempoSeen:
+    """From ``tick`` on the core's clock goes at this tempo; there it may begin."""
+
+    tick: int
+    ns_per_quarter: int
+    begins: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Outlook:
     """What is shown: what sounds, and what will probably come."""
 
@@ -206,7 +215,8 @@ class Accompanist:
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
-        self.tempos: list[tuple[int, int]] = []
+        self._ns_per_quarter: int | None = None
+        self._tempos: list[TempoSeen] = []
         self._taken = 0
         self.outlook: Outlook | None = None
         self.end_tick: int | None = None
@@ -244,6 +254,20 @@ class Accompanist:
         self._taken = min(count, 1)
         return fresh
 
+    def take_tempos(self) -> list[TempoSeen]:
+        """Return the tempos that the core has told of since the last call.
+
+        Another thread may call it.
+        """
+        count = len(self._tempos)
+        fresh = self._tempos[:count]
+        del self._tempos[:count]
+        return fresh
+
+    def _see_tempo(self, tempo: TempoSeen) -> None:
+        self._ns_per_quarter = tempo.ns_per_quarter
+        self._tempos.append(tempo)
+
     @property
     def late_foresight(self) -> int:
         """How many plans were laid before a look ahead was finished."""
@@ -265,14 +289,15 @@ class Accompanist:
             case ReportKind.STARTED:
                 tick = report.tick or 0
                 self._reset(tick)
-                self.tempos = [(tick, report.generation)]
+                self._see_tempo(TempoSeen(tick, report.generation, begins=True))
                 if self.pacer is not None:
                     self.pacer.begin(tick, report.frame)
                 return self._ask_for_cutoffs(tick)
             case ReportKind.STOPPED:
                 self._reset(0)
             case ReportKind.TEMPO:
-                self.tempos.append((report.tick or 0, report.generation))
+                tick = report.tick or 0
+                self._see_tempo(TempoSeen(tick, report.generation, begins=False))
             case ReportKind.MIDI if report.tick is not None:
                 return self._listen(report, report.tick)
             case ReportKind.LOST if report.tick is not None:
@@ -371,9 +396,10 @@ class Accompanist:
 
     def _lead(self) -> int:
         """Return the lead in ticks, longer where a clock from outside is fast."""
-        if not self.tempos or self.tempos[-1][1] >= self._fastest_ns:
+        now = self._ns_per_quarter
+        if now is None or now >= self._fastest_ns:
             return self.lead_ticks
-        return -(-self.lead_ticks * self._fastest_ns // self.tempos[-1][1])
+        return -(-self.lead_ticks * self._fastest_ns // now)
 
     def _take_number(self) -> int:
         self._generation += 1

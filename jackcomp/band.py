@@ -55,7 +55,13 @@ class Band:
         wanted = duo.engine_settings(
             settings, place, start=duo.start_mode(settings), start_tick=start_tick
         )
-        pacer = duo.build_pacer(settings, place, duo.told_live(settings), start_tick)
+        pacer = duo.build_pacer(
+            settings,
+            place,
+            duo.told_live(settings),
+            start_tick,
+            forgets=settings.record is None,
+        )
         self._accompanist = duo.build_accompanist(
             settings, place, fastest_ns_per_quarter=place.ns_per_quarter, pacer=pacer
         )

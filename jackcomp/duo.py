@@ -155,11 +155,17 @@ def start_tick(settings: Settings, meter: Meter) -> int:
 
 
 def build_pacer(
-    settings: Settings, place: Place, told: Told, start_tick: int
+    settings: Settings,
+    place: Place,
+    told: Told,
+    start_tick: int,
+    *,
+    forgets: bool = False,
 ) -> Pacer | None:
     """Make who steers the clock after the soloist, or None if nobody does.
 
-    Where another program sets the time, nobody else does.
+    Where another program sets the time, nobody else does. If it ``forgets``, nobody
+    needs the clock from its start.
     """
     tap_pedal = PEDALS[settings.tap_pedal]
     if start_mode(settings) in ("transport", "midi-clock"):
@@ -176,6 +182,7 @@ def build_pacer(
             lead_frames=place.lead_frames,
             told=told,
             tap_pedal=tap_pedal,
+            forgets=forgets,
         ),
     )
 

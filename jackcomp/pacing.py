@@ -74,6 +74,8 @@ class Steering:
         What is known at the start.
     tap_pedal : int or None
         The controller whose presses are beats.
+    forgets : bool
+        Whether nobody needs the clock from its start.
     """
 
     follows: bool
@@ -81,6 +83,7 @@ class Steering:
     lead_frames: int
     told: Told
     tap_pedal: int | None = None
+    forgets: bool = False
 
 
 class Pacer:
@@ -100,7 +103,8 @@ class Pacer:
     Attributes
     ----------
     timeline : Timeline
-        The clock, from its start to the last change that was asked for.
+        The clock, from its start, or some minutes ago, to the last change that was
+        asked for.
     period : float
         The soloist's tempo: seconds a pulse.
     is_settled : bool
@@ -302,6 +306,8 @@ class Pacer:
         changes = [TempoChange(tick, self._ns(period)) for tick, period in tempi]
         for change in changes:
             self.timeline = self.timeline.with_tempo(change.tick, change.ns_per_quarter)
+        if self._steering.forgets:
+            self.timeline = self.timeline.latest()
         return changes
 
     def _ns(self, period: float) -> int:

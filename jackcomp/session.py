@@ -52,8 +52,6 @@ class Session:
         self._place = place
         self._engine = engine
         self._accompanist = accompanist
-        self._tempos = accompanist.tempos
-        self._seen_tempos = 0
         self._clock = Timeline.from_anchor(
             Anchor(0, 0, place.ns_per_quarter, place.rate)
         )
@@ -78,15 +76,18 @@ class Session:
         """The clock as it has gone until now, whoever has set it."""
         if self._accompanist.pacer is not None:
             return self._accompanist.pacer.timeline
-        tempos = self._accompanist.tempos
-        if tempos is not self._tempos:  # it has started anew
-            self._tempos, self._seen_tempos = tempos, 1
-            _, ns = tempos[0]
-            self._clock = Timeline.from_anchor(Anchor(0, 0, ns, self._place.rate))
-        for tick, ns in tempos[self._seen_tempos :]:
-            self._seen_tempos += 1
-            self._clock = self._clock.with_tempo(tick, ns)
         return self._clock
+
+    def _follow_clock(self) -> None:
+        """Take down what the core has told of its tempo."""
+        for seen in self._accompanist.take_tempos():
+            if seen.begins:
+                start = Anchor(0, 0, seen.ns_per_quarter, self._place.rate)
+                self._clock = Timeline.from_anchor(start)
+            else:
+                self._clock = self._clock.with_tempo(seen.tick, seen.ns_per_quarter)
+        if self._take is None:
+            self._clock = self._clock.latest()
 
     @property
     def _ns_per_quarter(self) -> int:
@@ -121,6 +122,7 @@ class Session:
         self._view.show(self._snapshot(period))
 
     def _record(self) -> None:
+        self._follow_clock()
         played = self._engine.played()
         changes = self._accompanist.take_changes()
         if self._take is not None:

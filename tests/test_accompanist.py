@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jackcomp import duo
+from jackcomp.accompanist import TempoSeen
 from jackcomp.config import Settings
 from jackcomp.messages import (
     Cutoff,
@@ -535,7 +536,13 @@ def test_the_lead_lasts_as_long_at_the_tempo_of_a_clock_from_outside(
     late = [given.order for given in core.given if given.tick > 2 * BAR]
     ticks = {order.tick for order in late if isinstance(order, Cutoff)}
     assert 16 * BAR - lead in ticks
-    assert core.accompanist.tempos[1:] == [(1, round(share * NS_PER_QUARTER))]
+    ns_per_quarter = round(share * NS_PER_QUARTER)
+    first, *others = core.accompanist.take_tempos()
+    assert (first.begins, others) == (
+        True,
+        [TempoSeen(1, ns_per_quarter, begins=False)],
+    )
+    assert core.accompanist.take_tempos() == []
 
 
 class FakePacer:

@@ -8,8 +8,15 @@ import pytest
 from jackcomp.ear.pulse import PulseTracker
 from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.messages import Report, ReportKind, TempoChange
-from jackcomp.pacing import FREEZE_SECONDS, REACH, TAPS, Pacer, Steering, Told
-from jackcomp.timeline.clock import ONE_TICK, Anchor
+from jackcomp.pacing import (
+    FREEZE_SECONDS,
+    REACH,
+    TAPS,
+    Pacer,
+    Steering,
+    Told,
+)
+from jackcomp.timeline.clock import KEPT_CHANGES, ONE_TICK, Anchor
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, parse_meter
 
 RATE = 48_000
@@ -222,3 +229,13 @@ def test_at_another_rate_every_beat_comes_when_it_would_have_come(pace):
     report = Report(ReportKind.MIDI, 16 * BEAT, frame + 1000, 0, ON, 60, 80, 0)
     pacer.hear(report, pacer.timeline.frame_to_tick(frame + 1000))
     assert pacer.period == pytest.approx(0.48, rel=0.05)
+
+
+def test_a_clock_that_nobody_records_stays_small_and_the_same(pace):
+    pacers = [pace(forgets=forgets) for forgets in (False, True)]
+    for number in range(3 * KEPT_CHANGES):
+        ordered = [play(pacer, 1 + number / 2) for pacer in pacers]
+        assert ordered[0] == ordered[1]
+    whole, short = (pacer.timeline for pacer in pacers)
+    assert KEPT_CHANGES <= len(short.anchors) <= 2 * KEPT_CHANGES < len(whole.anchors)
+    assert short.anchors == whole.anchors[-len(short.anchors) :]

@@ -16,6 +16,9 @@ from jackcomp.timeline.meter import TICKS_PER_QUARTER
 ONE_TICK = 1 << 32
 NS_PER_MINUTE = 60_000_000_000
 MIN_BPM, MAX_BPM = 1, 10_000
+KEPT_CHANGES = 512
+"""Tempo changes that are remembered where nobody needs all: some minutes."""
+
 # Unit of the exact position of a tick: this many to a frame.
 _FRAME = TICKS_PER_QUARTER * 1_000_000_000 * ONE_TICK
 
@@ -138,6 +141,12 @@ class Timeline:
         kept = bisect_left(self.starts, tick)
         anchor = retempo(self.anchors[max(kept - 1, 0)], tick, ns_per_quarter)
         return Timeline((*self.anchors[:kept], anchor), (*self.starts[:kept], tick))
+
+    def latest(self, count: int = KEPT_CHANGES) -> Timeline:
+        """Return this timeline, of twice as many anchors at most the last ``count``."""
+        if len(self.anchors) <= 2 * count:
+            return self
+        return Timeline(self.anchors[-count:], self.starts[-count:])
 
     def tick_to_frame(self, tick: int) -> int:
         """Return the frame in which a tick falls."""

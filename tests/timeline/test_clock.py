@@ -199,6 +199,16 @@ def test_a_tempo_at_the_first_tick_is_the_tempo_of_the_whole():
     assert timeline.tick_to_frame(-1920) == -48_000
 
 
+def test_a_long_timeline_forgets_its_past_now_and_then():
+    whole = Timeline.from_anchor(Anchor(0, 0, 500_000_000, 48_000))
+    for tick in range(1, 8):
+        whole = whole.with_tempo(tick, 500_000_000 + tick)
+    assert whole.latest(4) == whole
+    short = whole.with_tempo(8, 400_000_000).latest(4)
+    assert short.starts == (5, 6, 7, 8)
+    assert short.tick_to_frame(9) == whole.with_tempo(8, 400_000_000).tick_to_frame(9)
+
+
 def test_seconds_count_from_tick_zero():
     timeline = build_timeline(Anchor(777, 0, 500_000_000, 48_000), [(1920, 10**9)])
     assert timeline.seconds(0) == 0
