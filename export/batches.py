@@ -22,6 +22,7 @@ class Batch:
     answers: Tensor  # (songs, steps) int64
     rootless: Tensor  # (songs, steps) bool
     counts: Tensor  # (songs, steps) bool
+    matches: Tensor  # (songs, steps) int64
     genres: Tensor  # (songs, N_GENRES) float32
 
     def to(self, device: torch.device) -> "Batch":
@@ -79,5 +80,6 @@ def pad(lessons: Sequence[Lesson]) -> Batch:
         pad_arrays(lesson.answers for lesson in lessons),
         pad_arrays(lesson.rootless for lesson in lessons),
         torch.arange(int(lengths.max())) < lengths[:, None],
+        pad_arrays(lesson.matches for lesson in lessons),
         torch.from_numpy(np.stack([lesson.genre for lesson in lessons])),
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.sequences import ChordSequence
+from export.sequences import ChordSequence, match_lengths
 from jackcomp.brain.features import MAX_STEPS
 from jackcomp.theory.chord import QUALITIES
 from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
@@ -124,26 +124,6 @@ def _judge(
         losses.append(-np.log(np.maximum(chances, LEAST_CHANCE)))
         ranks.append((summed > chances[:, None]).sum(axis=1))
     return np.array(losses), np.array(ranks)
-
-
-def match_lengths(chords: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give the longest earlier match before each step, counted in changes of chord.
-
-    It is the number of last chords, repeats merged, that came in the same order
-    before. 0 is new ground: the chord before this step has led nowhere yet.
-    """
-    starts = np.flatnonzero(np.append(True, chords[1:] != chords[:-1]))
-    merged = chords[starts]
-    lengths = np.zeros(len(merged) + 1, np.int64)
-    runs = np.zeros(0, np.int64)
-    for count in range(1, len(merged) + 1):
-        # How many chords up to each earlier one are those up to the last.
-        agrees = merged[: count - 1] == merged[count - 1]
-        runs = np.where(agrees, np.append(0, runs)[: count - 1] + 1, 0)
-        lengths[count] = runs.max(initial=0)
-    # A step within a chord is asked after as many chords as the step of its change.
-    which = np.searchsorted(starts, np.arange(len(chords)), side="right") - 1
-    return lengths[which]
 
 
 def sum_up(scored: Scored) -> dict[str, float]:

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 import optuna
 
 from export.model import ModelSettings
-from export.train import RUNS, SEARCH_SUMMARY, Settings, Trainer, read_lessons
+from export.train import RUNS, SEARCH_SUMMARY, Settings, Trainer, read_split
 from export.workers import Workers
 
 TRIALS = 4
@@ -37,7 +37,6 @@ def suggest(trial: optuna.Trial) -> Settings:
     return Settings(
         model=model,
         epochs=EPOCHS,
-        cosine_epochs=EPOCHS,
         batch_steps=2048,
         learning_rate=trial.suggest_float("learning_rate", 1e-3, 1e-2, log=True),
         warm_up_batches=20,
@@ -62,12 +61,12 @@ def main() -> None:
     finished = len(study.get_trials(states=whole))
     # An interrupted search must not draw again what it has tried.
     study.sampler = optuna.samplers.TPESampler(seed=SEED + finished)
-    songs = Settings(song_limit=SONGS)
-    lessons, exam = read_lessons("train", songs), read_lessons("valid", songs)
+    settings = Settings(song_limit=SONGS)
+    songs, exam = read_split("train", settings), read_split("valid", settings)
 
     def judge(trial: optuna.Trial) -> float:
         with Workers.join() as workers, TemporaryDirectory() as folder:
-            return Trainer(suggest(trial), Path(folder), workers).run(lessons, exam)
+            return Trainer(suggest(trial), Path(folder), workers).run(songs, exam)
 
     study.optimize(judge, n_trials=max(options.trials - finished, 0))
     trials = study.get_trials(states=whole)

@@ -1,7 +1,7 @@
 """Songs as the sequences that the chord model learns from and is measured on."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ GENRE_OF_SOURCE = {
     "openewld": "song",
     "lieder": "song",
 }
+
+LEAST_STEPS = 8
+"""Of a song that begins later than it does."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,6 +65,8 @@ class Lesson:
         Chord indices counted from the song's first root.
     rootless : ndarray, shape=(steps,), bool
         True until there is a first root: only the quality can be known.
+    matches : ndarray, shape=(steps,), int64
+        How long an earlier match there is, see `match_lengths`.
     genre : ndarray, shape=(N_GENRES,), float32
         One for the song's genre; all zero where it has none of `GENRES`.
     """
@@ -70,6 +75,7 @@ class Lesson:
     positions: NDArray[np.float32]
     answers: NDArray[np.int64]
     rootless: NDArray[np.bool_]
+    matches: NDArray[np.int64]
     genre: NDArray[np.float32]
 
 
@@ -86,6 +92,40 @@ def _grid(song: Song) -> ChordSequence:
     return ChordSequence(
         song.source, np.array([step.chord for step in steps]), np.array(positions)
     )
+
+
+def crop(sequence: ChordSequence, generator: np.random.Generator) -> ChordSequence:
+    """Let a song begin at one of its bar lines, any but those of the end.
+
+    Most of what follows a later beginning is then new to who has not heard the rest.
+    """
+    starts = np.flatnonzero(sequence.positions[:-LEAST_STEPS, :1])
+    if len(starts) == 0:
+        return sequence
+    start = int(generator.choice(starts))
+    return replace(
+        sequence, chords=sequence.chords[start:], positions=sequence.positions[start:]
+    )
+
+
+def match_lengths(chords: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the longest earlier match before each step, counted in changes of chord.
+
+    It is the number of last chords, repeats merged, that came in the same order
+    before. 0 is new ground: the chord before this step has led nowhere yet.
+    """
+    starts = np.flatnonzero(np.append(True, chords[1:] != chords[:-1]))
+    merged = chords[starts]
+    lengths = np.zeros(len(merged) + 1, np.int64)
+    runs = np.zeros(0, np.int64)
+    for count in range(1, len(merged) + 1):
+        # How many chords up to each earlier one are those up to the last.
+        agrees = merged[: count - 1] == merged[count - 1]
+        runs = np.where(agrees, np.append(0, runs)[: count - 1] + 1, 0)
+        lengths[count] = runs.max(initial=0)
+    # A step within a chord is asked after as many chords as the step of its change.
+    which = np.searchsorted(starts, np.arange(len(chords)), side="right") - 1
+    return lengths[which]
 
 
 def blur(
@@ -125,6 +165,7 @@ def to_lesson(sequence: ChordSequence) -> Lesson:
         sequence.positions,
         np.array(answers),
         np.array(rootless),
+        match_lengths(sequence.chords),
         encode_genre(sequence.source),
     )
 

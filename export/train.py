@@ -7,8 +7,10 @@ songs, before it goes on with the corpus. Writes ``last.pt`` (to carry on after 
 interruption), ``best.pt``, ``log.csv`` and ``curves.png`` into ``export/runs/NAME``;
 ``python -m export.to_onnx`` makes the model from it.
 
-Nothing is augmented: the model hears intervals only, so a song teaches it the
-same in every key (`jackcomp.brain.features`).
+No song is transposed: the model hears intervals only, so a song teaches it the same
+in every key (`jackcomp.brain.features`). But some songs begin later than they do, anew
+in each epoch, so that more of them is new ground; and where the song has been before,
+a step counts for less, because there its memory answers (`jackcomp.brain.memory`).
 
 Several processes share the work under ``torchrun`` (`export.workers`). A run that
 was killed goes on from the last epoch that it finished, and ends with the same
@@ -36,7 +38,13 @@ from export.batches import Batch, pad, plan_batches
 from export.chordonomicon import Laps, split_of
 from export.curves import Epoch, draw_curves, write_log
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
-from export.sequences import Lesson, to_lesson, to_sequences
+from export.sequences import (
+    ChordSequence,
+    Lesson,
+    crop,
+    to_lesson,
+    to_sequences,
+)
 from export.songs import CORPUS_FILES, read_songs
 from export.workers import Workers
 from jackcomp.errors import ConfigError, JackcompError
@@ -50,10 +58,8 @@ class Settings:
     """Everything that decides the result; copied to the card."""
 
     model: ModelSettings = field(default_factory=ModelSettings)
-    epochs: int = 13
-    # The rate falls along a cosine of so many epochs, and in the last to nothing.
-    cosine_epochs: int = 26
-    cool_down_epochs: int = 1
+    # The rate falls along a cosine, in the last epoch to nothing.
+    epochs: int = 30
     batch_steps: int = 4096
     learning_rate: float = 4e-3
     warm_up_batches: int = 100
@@ -63,6 +69,10 @@ class Settings:
     averaging: float = 0.995
     # How often a song's genre is told; otherwise the model must do without.
     genre_told: float = 0.5
+    # So many songs begin at one of their later bars.
+    cropped: float = 0.5
+    # What a step counts after a chord that has led somewhere before in the song.
+    known_ground: float = 0.5
     patience: int = 6
     song_limit: int | None = None
     # Laps through a Chordonomicon file before the corpus; 0 without one.
@@ -73,7 +83,6 @@ class Settings:
 SMALL = Settings(
     model=ModelSettings(units=96, embedding=48, dropout=0.2, weight_dropout=0.0),
     epochs=6,
-    cosine_epochs=6,
 )
 
 
@@ -110,28 +119,29 @@ class Trainer:
 
     def run(
         self,
-        lessons: Sequence[Lesson],
-        exam: Sequence[Lesson],
+        songs: Sequence[ChordSequence],
+        exam: Sequence[ChordSequence],
         laps: Laps | None = None,
     ) -> float:
         """Train until the end, or until patience is lost; gives the best perplexity.
 
         Parameters
         ----------
-        lessons, exam : sequence of Lesson
+        songs, exam : sequence of ChordSequence
             The train and the valid split.
         laps : Laps, optional
             What it learns from first, an epoch to a lap; see ``Settings.laps``.
         """
         settings = self.settings
+        lessons = [to_lesson(song) for song in exam]
         for epoch in range(len(self.history), settings.laps + settings.epochs):
             best = self.best
             if best is not None and epoch - best.number > settings.patience:
                 break
             began = time.monotonic()
             is_lap = laps is not None and epoch < settings.laps
-            learned = self._learn(read_lap(laps, epoch) if is_lap else lessons, epoch)
-            valid = self.validate(exam)
+            learned = self._learn(read_lap(laps, epoch) if is_lap else songs, epoch)
+            valid = self.validate(lessons)
             seconds = time.monotonic() - began
             self.history.append(Epoch(epoch, learned, valid, seconds))
             if self.workers.is_first:
@@ -144,12 +154,18 @@ class Trainer:
         """The epoch with the lowest perplexity so far, None before the first."""
         return min(self.history, key=lambda epoch: epoch.perplexity, default=None)
 
-    def _learn(self, lessons: Sequence[Lesson], epoch: int) -> float:
+    def _learn(self, songs: Sequence[ChordSequence], epoch: int) -> float:
         """Go once through all songs; give the perplexity on the way."""
         settings, workers = self.settings, self.workers
         # Seeded by epoch, so that a resumed run is the run that was interrupted.
         torch.manual_seed(workers.seed(settings.seed + epoch))
         generator = np.random.default_rng((settings.seed, epoch))
+        lessons = [
+            to_lesson(crop(song, generator) if is_late else song)
+            for song, is_late in zip(
+                songs, generator.random(len(songs)) < settings.cropped, strict=True
+            )
+        ]
         lengths = [len(lesson.answers) for lesson in lessons]
         batches = plan_batches(lengths, settings.batch_steps, generator)
         told = generator.random(len(lessons)) < settings.genre_told
@@ -171,8 +187,10 @@ class Trainer:
             batch = pad([lessons[member] for member in members])
             batch.genres[~torch.from_numpy(told[members])] = 0
             losses = self._losses(batch)
+            weights = torch.where(batch.matches > 0, settings.known_ground, 1.0)
+            weights = weights[batch.counts].to(losses.device)
             self.optimizer.zero_grad()
-            losses.mean().backward()
+            ((losses * weights).sum() / weights.sum()).backward()
             workers.average_gradients(self.model)
             torch.nn.utils.clip_grad_norm_(
                 self.model.parameters(), settings.gradient_norm
@@ -253,16 +271,14 @@ class Trainer:
         self.history = [Epoch(**epoch) for epoch in run["history"]]
 
 
-def read_lessons(split: str, settings: Settings) -> list[Lesson]:
-    """Read a split of the corpus as lessons."""
-    songs = read_songs(CORPUS_FILES, split, limit=settings.song_limit)
-    return [to_lesson(sequence) for sequence in to_sequences(songs)]
+def read_split(split: str, settings: Settings) -> list[ChordSequence]:
+    """Read a split of the corpus."""
+    return to_sequences(read_songs(CORPUS_FILES, split, limit=settings.song_limit))
 
 
-def read_lap(laps: Laps, number: int) -> list[Lesson]:
-    """Read a lap's songs of the train split as lessons."""
-    songs = (song for song in laps.read(number) if split_of(song) == "train")
-    return [to_lesson(song) for song in songs]
+def read_lap(laps: Laps, number: int) -> list[ChordSequence]:
+    """Read a lap's songs of the train split."""
+    return [song for song in laps.read(number) if split_of(song) == "train"]
 
 
 def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -284,11 +300,11 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
 
 
 def _rate(epoch: float, settings: Settings) -> float:
-    """Stay for the laps, fall along a cosine, cool down to nothing at the end."""
+    """Stay for the laps, then fall along a cosine to nothing."""
     epoch = max(epoch - settings.laps, 0.0)
-    cosine = (1 + math.cos(math.pi * epoch / settings.cosine_epochs)) / 2
-    left = min(1.0, (settings.epochs - epoch) / settings.cool_down_epochs)
-    return settings.learning_rate * cosine * left
+    return (
+        settings.learning_rate * (1 + math.cos(math.pi * epoch / settings.epochs)) / 2
+    )
 
 
 def main() -> int:
@@ -297,6 +313,9 @@ def main() -> int:
     parser.add_argument("--name", help="name of the run's folder: brain, or small")
     parser.add_argument("--small", action="store_true", help="a small model in minutes")
     parser.add_argument("--epochs", type=int, help="how often to go through all songs")
+    parser.add_argument(
+        "--seed", type=int, default=Settings.seed, help="default %(default)s"
+    )
     parser.add_argument("--limit", type=int, help="use so many songs of each split")
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
     parser.add_argument(
@@ -305,7 +324,10 @@ def main() -> int:
     options = parser.parse_args()
     settings = SMALL if options.small else Settings()
     settings = dataclasses.replace(
-        settings, epochs=options.epochs or settings.epochs, song_limit=options.limit
+        settings,
+        epochs=options.epochs or settings.epochs,
+        song_limit=options.limit,
+        seed=options.seed,
     )
     folder = RUNS / (options.name or ("small" if options.small else "brain"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +341,7 @@ def main() -> int:
             settings = dataclasses.replace(settings, laps=len(laps) if laps else 0)
             trainer = Trainer(settings, folder, workers)
             best = trainer.run(
-                read_lessons("train", settings), read_lessons("valid", settings), laps
+                read_split("train", settings), read_split("valid", settings), laps
             )
     except JackcompError as error:
         print(error, file=sys.stderr)

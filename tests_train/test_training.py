@@ -16,18 +16,19 @@ import torch
 from export.batches import pad, plan_batches
 from export.chordonomicon import Laps
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
+from export.sequences import to_lesson
 from export.to_onnx import PARITY, build_onnx, measure_parity
-from export.train import Settings, Trainer, load_run, read_lessons
+from export.train import Settings, Trainer, load_run, read_split
 from export.workers import Workers
 from jackcomp.brain.model import Brain
 from jackcomp.errors import ConfigError
+from jackcomp.network import Network
 from jackcomp.theory.vocabulary import N_CHORDS
 
 ROOT = Path(__file__).parents[1]
 TINY = Settings(
     model=ModelSettings(units=12, embedding=8, dropout=0.2, weight_dropout=0.2),
     epochs=3,
-    cosine_epochs=3,
     batch_steps=1024,
     averaging=0.5,
     warm_up_batches=4,
@@ -37,7 +38,7 @@ TINY = Settings(
 
 @pytest.fixture(scope="module")
 def songs():
-    return read_lessons("train", TINY), read_lessons("valid", TINY)
+    return read_split("train", TINY), read_split("valid", TINY)
 
 
 def train(folder, songs, settings=TINY, laps=None):
@@ -181,7 +182,8 @@ def test_batches_hold_every_song_once_and_no_more_steps_than_they_may():
 
 
 def test_padding_counts_for_nothing(songs):
-    lessons = sorted(songs[0], key=lambda lesson: len(lesson.answers))[::20]
+    lessons = [to_lesson(song) for song in songs[0]]
+    lessons = sorted(lessons, key=lambda lesson: len(lesson.answers))[::20]
     model = ChordModel(TINY.model).eval()
 
     def losses(batch):
@@ -205,4 +207,12 @@ def test_a_rootless_chord_has_a_twelfth_of_its_quality():
 def test_torch_and_onnx_agree(layers):
     torch.manual_seed(0)
     model = ChordModel(replace(TINY.model, layers=layers)).eval()
-    assert measure_parity(model, Brain(build_onnx(model))) < PARITY
+    assert measure_parity([model], Brain(Network(build_onnx([model])))) < PARITY
+
+
+def test_the_mean_of_two_models_is_one_model():
+    torch.manual_seed(0)
+    models = [ChordModel(replace(TINY.model, units=n)).eval() for n in (12, 20)]
+    brain = Brain(Network(build_onnx(models)))
+    assert measure_parity(models, brain) < PARITY
+    assert measure_parity(models[:1], brain) > PARITY

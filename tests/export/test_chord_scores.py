@@ -7,12 +7,11 @@ from export.chord_scores import (
     CLASSES,
     by_match,
     by_position,
-    match_lengths,
     reliability,
     score,
     sum_up,
 )
-from export.sequences import ChordSequence
+from export.sequences import ChordSequence, match_lengths
 from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import VOCABULARY
 from jackcomp.theory.vocabulary import N_CHORDS
