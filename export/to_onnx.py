@@ -1,11 +1,13 @@
 """Make the model that is played from the one that was trained.
 
 ``python -m export.to_onnx`` writes ``models/brain.onnx`` and its card
-``models/brain.json`` from ``export/runs/brain/best.pt``, checks that both give the
-same probabilities, and measures the model on the valid split.
+``models/brain.json`` from ``best.pt`` of the runs `MEMBERS` in ``export/runs``, checks
+that both give the same probabilities, and measures the model on the valid split. The
+model is the mean of its members: two that began differently err differently.
 
-The graph is one step of the network, written by hand: three tables, a product with
-what is told and one with the state, the LSTM's gates, two heads.
+The graph of a member is one step of the network, written by hand: three tables, a
+product with what is told and one with the state, the LSTM's gates, two heads. Weights
+are kept in half precision and computed with in single.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import hashlib
 import json
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -46,6 +49,11 @@ IR_VERSION = 8
 CHORD_SIZE = len(ChordInput._fields)
 PARITY = 1e-4
 PARITY_SONGS = 20
+MEMBERS = ("brain", "brain-2")
+SHARED = ("chord", "position", "genre")
+"""What all members are told."""
+LARGE = 4096
+"""Arrays of so many numbers are kept in half precision."""
 MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
 
 
@@ -58,7 +66,12 @@ class Graph:
 
     def weight(self, name: str, array: NDArray[Any]) -> str:
         """Add a constant array."""
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        held = np.ascontiguousarray(array)
+        if held.dtype == np.float32 and held.size >= LARGE:
+            half = f"{name}_half"
+            self.weights.append(numpy_helper.from_array(held.astype(np.float16), half))
+            return self.add("Cast", [half], name, to=TensorProto.FLOAT)
+        self.weights.append(numpy_helper.from_array(held, name))
         return name
 
     def add(self, kind: str, inputs: list[str], output: str, **traits: Any) -> str:
@@ -72,15 +85,48 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, outputs, **traits))
         return outputs
 
+    def join(self, member: "Graph", prefix: str) -> None:
+        """Add another graph, which shares nothing but `SHARED`."""
 
-def build_onnx(model: ChordModel) -> bytes:
-    """Write one step of the model as ONNX.
+        def renamed(names: Sequence[str]) -> list[str]:
+            return [name if name in SHARED else prefix + name for name in names]
+
+        for weight in member.weights:
+            (weight.name,) = renamed([weight.name])
+            self.weights.append(weight)
+        for node in member.nodes:
+            node.input[:], node.output[:] = renamed(node.input), renamed(node.output)
+            self.nodes.append(node)
+
+
+def build_onnx(models: Sequence[ChordModel]) -> bytes:
+    """Write one step of the mean of some models as ONNX.
 
     Inputs: ``chord`` (batch, 4) int64, a `ChordInput`; ``position`` (batch,
-    POSITION_SIZE) and ``genre`` (batch, N_GENRES) float32; ``state`` (batch, 2 *
-    layers * units) float32. Outputs: ``probabilities`` (batch, 169) float32 by index
-    from the first root; ``next_state``.
+    POSITION_SIZE) and ``genre`` (batch, N_GENRES) float32; ``state`` (batch,
+    `state_size` of all) float32. Outputs: ``probabilities`` (batch, 169) float32 by
+    index from the first root; ``next_state``.
     """
+    whole = Graph()
+    names = [f"member{number}_" for number in range(len(models))]
+    sizes = np.array([state_size(model) for model in models])
+    whole.weight("member_sizes", sizes)
+    states = [f"{name}state" for name in names]
+    whole.add_many("Split", ["state", "member_sizes"], states, axis=1)
+    for name, model in zip(names, models, strict=True):
+        whole.join(_build_member(model), name)
+    whole.add("Mean", [f"{name}probabilities" for name in names], "probabilities")
+    whole.add("Concat", [f"{name}next_state" for name in names], "next_state", axis=1)
+    return _serialise(whole, int(sizes.sum()))
+
+
+def state_size(model: ChordModel) -> int:
+    """Return how many numbers a model remembers."""
+    return 2 * model.settings.layers * model.settings.units
+
+
+def _build_member(model: ChordModel) -> Graph:
+    """Write one step of a model, with an input ``state`` of its own."""
     units, layers = model.settings.units, model.settings.layers
     graph = Graph()
     told = list(ChordInput._fields)
@@ -102,7 +148,7 @@ def build_onnx(model: ChordModel) -> bytes:
         after += _lstm_step(graph, model, layer, gates)
     _heads(graph, model, after[-2])
     graph.add("Concat", after, "next_state", axis=1)
-    return _serialise(graph, 2 * layers * units)
+    return graph
 
 
 def _axis(graph: Graph, name: str) -> str:
@@ -211,7 +257,7 @@ def _serialise(graph: Graph, state_size: int) -> bytes:
     return whole.SerializeToString(deterministic=True)
 
 
-def measure_parity(model: ChordModel, brain: Brain) -> float:
+def measure_parity(models: Sequence[ChordModel], brain: Brain) -> float:
     """Give the largest difference of a probability between torch and ONNX.
 
     Whole songs of the valid split, step by step against all steps at once. Only
@@ -222,12 +268,12 @@ def measure_parity(model: ChordModel, brain: Brain) -> float:
     for song in songs:
         lesson = to_lesson(song)
         with torch.no_grad():
-            logits = model(
-                torch.from_numpy(lesson.inputs)[None],
-                torch.from_numpy(lesson.positions)[None],
-                torch.from_numpy(lesson.genre)[None],
-            )
-        expected = logits[0].softmax(-1).numpy()
+            told = [
+                torch.from_numpy(array)[None]
+                for array in (lesson.inputs, lesson.positions, lesson.genre)
+            ]
+            answers = [model(*told)[0].softmax(-1).numpy() for model in models]
+        expected = np.mean(answers, axis=0)
         state = brain.initial_state()
         before = START
         for step, chord in enumerate(song.chords.tolist()):
@@ -262,33 +308,46 @@ def describe_data() -> list[dict[str, Any]]:
     ]
 
 
-def export_run(run: Path, target: Path) -> dict[str, Any]:
-    """Write model and card; gives the card."""
-    checkpoint, settings = load_run(run / "best.pt")
+def load_member(name: str) -> tuple[ChordModel, dict[str, Any]]:
+    """Load the best weights of a run, and say how it was made.
+
+    Large arrays are rounded as they will be kept.
+    """
+    checkpoint, settings = load_run(RUNS / name / "best.pt")
     model = ChordModel(settings.model)
     model.load_state_dict(checkpoint["model"])
-    model.eval()
-    content = build_onnx(model)
+    for weight in model.parameters():
+        if weight.numel() >= LARGE:
+            weight.data = weight.data.half().float()
+    made = {"settings": asdict(settings), "epoch": checkpoint["epoch"] + 1}
+    return model.eval(), made
+
+
+def export_runs(runs: Sequence[str], target: Path) -> dict[str, Any]:
+    """Write model and card; gives the card."""
+    models, members = zip(*map(load_member, runs), strict=True)
+    content = build_onnx(models)
     brain = Brain(Network(content))
-    parity = measure_parity(model, brain)
+    parity = measure_parity(models, brain)
     if parity > PARITY:
         raise JackcompError(
             f"torch and ONNX differ by {parity:.2g}: expected at most {PARITY}"
         )
     sequences = to_sequences(read_songs(CORPUS_FILES, "valid"))
     scored = list(map(score, sequences, play_brain(brain, sequences)))
-    state_size = 2 * settings.model.layers * settings.model.units
     card = {
         "name": "brain",
         "what": "foresees the chord of the next grid step from the chords before it",
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "parameters": sum(weight.numel() for weight in model.parameters()),
+        "parameters": sum(
+            weight.numel() for model in models for weight in model.parameters()
+        ),
         "data": describe_data(),
         "trained_on": "train",
         "chosen_on": "valid",
-        "settings": asdict(settings),
-        "epoch": checkpoint["epoch"] + 1,
+        "settings": [made["settings"] for made in members],
+        "epochs": [made["epoch"] for made in members],
         "metrics": {
             "split": "valid",
             "lstm": {"overall": sum_up(join(scored))},
@@ -299,11 +358,11 @@ def export_run(run: Path, target: Path) -> dict[str, Any]:
             "chord": ["batch", CHORD_SIZE],
             "position": ["batch", POSITION_SIZE],
             "genre": ["batch", N_GENRES],
-            "state": ["batch", state_size],
+            "state": ["batch", sum(map(state_size, models))],
         },
         "outputs": {
             "probabilities": ["batch", N_CHORDS],
-            "next_state": ["batch", state_size],
+            "next_state": ["batch", sum(map(state_size, models))],
         },
         "vocabulary": list(VOCABULARY),
     }
@@ -317,11 +376,13 @@ def export_run(run: Path, target: Path) -> dict[str, Any]:
 def main() -> int:
     """Read the command line, export, say how good it is."""
     parser = argparse.ArgumentParser(description="Make models/brain.onnx.")
-    parser.add_argument("--run", default="brain", help="name of the run's folder")
+    parser.add_argument(
+        "--runs", nargs="+", default=MEMBERS, help="names of the runs; default: both"
+    )
     parser.add_argument("--output", type=Path, default=MODEL, help="the ONNX file")
     options = parser.parse_args()
     try:
-        card = export_run(RUNS / options.run, options.output)
+        card = export_runs(options.runs, options.output)
     except JackcompError as error:
         print(error, file=sys.stderr)
         return 1
