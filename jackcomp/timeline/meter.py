@@ -17,7 +17,7 @@ A harmonic step is the span in which a chord may change. Written groups
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TICKS_PER_QUARTER = 1920
 MAX_NUMERATOR = 32
@@ -40,6 +40,10 @@ class Meter:
         Note value of a beat: 1, 2, 4, 8, 16 or 32.
     groups : tuple of int
         Beats in each harmonic step of a bar; left out, the rule of this module.
+    beat_ticks, bar_ticks : int
+        Length of a beat, the denominator note, and of a bar, in ticks.
+    steps : tuple of int
+        Lengths of the harmonic steps of a bar, in ticks.
 
     Raises
     ------
@@ -50,6 +54,9 @@ class Meter:
     numerator: int
     denominator: int
     groups: tuple[int, ...] = ()
+    beat_ticks: int = field(init=False, repr=False, compare=False)
+    bar_ticks: int = field(init=False, repr=False, compare=False)
+    steps: tuple[int, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not 1 <= self.numerator <= MAX_NUMERATOR:
@@ -70,6 +77,11 @@ class Meter:
                 f"meter groups {'+'.join(map(str, self.groups))}: "
                 f"expected beats that add up to {self.numerator}"
             )
+        beat_ticks = 4 * TICKS_PER_QUARTER // self.denominator
+        steps = tuple(group * beat_ticks for group in self.groups)
+        object.__setattr__(self, "beat_ticks", beat_ticks)
+        object.__setattr__(self, "bar_ticks", self.numerator * beat_ticks)
+        object.__setattr__(self, "steps", steps)
 
     def __str__(self) -> str:
         """Write the meter so that `parse_meter` reads it back."""
@@ -79,27 +91,11 @@ class Meter:
         return f"{beats}/{self.denominator}"
 
     @property
-    def beat_ticks(self) -> int:
-        """Length of a beat, the denominator note, in ticks."""
-        return 4 * TICKS_PER_QUARTER // self.denominator
-
-    @property
-    def bar_ticks(self) -> int:
-        """Length of a bar, in ticks."""
-        return self.numerator * self.beat_ticks
-
-    @property
     def pulse_ticks(self) -> int:
         """Length of the felt pulse, in ticks: dotted in 6/8, otherwise the beat."""
         in_threes = all(group % 3 == 0 for group in self.groups)
         compound = _is_compound(self.numerator, self.denominator) and in_threes
         return (3 if compound else 1) * self.beat_ticks
-
-    @property
-    def steps(self) -> tuple[int, ...]:
-        """Lengths of the harmonic steps of a bar, in ticks."""
-        return tuple(group * self.beat_ticks for group in self.groups)
-
 
 def parse_meter(text: str) -> Meter:
     """Read a meter such as ``4/4``, ``6/8`` or ``2+2+3/8``.
