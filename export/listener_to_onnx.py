@@ -1,10 +1,11 @@
 """Make the listener that is played from the one that was trained.
 
 The graph is one step of the network. The weights stay as they were learnt, once for
-all twelve pitch classes; the graph lays them around the circle, and onnxruntime does
-that once, when it loads the file.
+all twelve pitch classes: the graph turns the circle to each of them instead, so that
+what a step reads of memory is small.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
-from export.listener_model import Around, Listener, interval_table
+from export.averaging import average
+from export.listener_model import Around, Listener
 from jackcomp.ear.melody import N_FEATURES
 from jackcomp.theory.vocabulary import N_CHORDS
 
@@ -68,18 +70,22 @@ listener (float[batch, FEATURES] over, float[batch, FEATURES] heard,
 """
 
 
-def build_listener(model: Listener) -> bytes:
-    """Write one step of the model as ONNX.
+def build_listener(models: Sequence[Listener]) -> bytes:
+    """Write one step of the mean of some models as ONNX.
 
     Inputs: ``over`` and ``heard`` (batch, N_FEATURES), ``state`` (batch, 2 * 12 *
-    units), zero at first; float32. Outputs: ``chords`` (batch, 169), ``keys``
+    units of each), zero at first; float32. Outputs: ``chords`` (batch, 169), ``keys``
     (batch, 24), probabilities; ``next_state``, which has gone through ``over``.
     """
+    whole = average([_build_member(model) for model in models])
+    return whole.SerializeToString(deterministic=True)
+
+
+def _build_member(model: Listener) -> onnx.ModelProto:
     units, head = model.settings.units, model.settings.head
     weights: dict[str, NDArray[Any]] = {
-        "intervals": interval_table().numpy(),
-        "twelve": np.array([12]),
-        "once_twelve": np.array([1, 12]),
+        "turns": (np.arange(12)[:, None] + np.arange(12)) % 12,
+        "pitches": np.array([1]),
         "halves": np.array([12 * units] * 2),
         "one_each": np.ones(4, np.int64),
         "gate_shape": np.array([0, 12, 4, units]),
@@ -105,31 +111,36 @@ def build_listener(model: Listener) -> bytes:
         numpy_helper.from_array(np.ascontiguousarray(array), name)
         for name, array in weights.items()
     )
-    onnx.checker.check_model(graph, full_check=True)
-    return graph.SerializeToString()
+    return graph
 
 
 def _lay_around(
     name: str, told: str, answer: str, layer: Around, weights: dict[str, NDArray[Any]]
 ) -> list[str]:
     """Write an `Around` layer, and put its weights among the others."""
-    inputs, outputs = layer.weight.shape[1:]
-    weights[f"{name}_weight"] = layer.weight.detach().numpy()
+    inputs = layer.weight.shape[1]
+    weights[f"{name}_weight"] = layer.weight.detach().numpy().reshape(12 * inputs, -1)
     weights[f"{name}_bias"] = layer.bias.detach().numpy()
-    weights[f"{name}_shape"] = np.array([12 * inputs, 12 * outputs])
+    weights[f"{name}_circle_shape"] = np.array([0, 12, inputs])
+    weights[f"{name}_turned_shape"] = np.array([0, 12, 12 * inputs])
+    pitched = f"{name}_pitched" if len(layer.plain) else told
     lines = [
-        f"{name}_turned = Gather <axis = 0> ({name}_weight, intervals)",
-        f"{name}_pairs = Transpose <perm = [0, 2, 1, 3]> ({name}_turned)",
-        f"{name}_dense = Reshape({name}_pairs, {name}_shape)",
-        f"{name}_biases = Tile({name}_bias, twelve)",
-        f"{name}_product = MatMul({told}, {name}_dense)",
-        f"{answer} = Add({name}_product, {name}_biases)",
+        f"{name}_circle = Reshape({pitched}, {name}_circle_shape)",
+        f"{name}_turns = Gather <axis = 1> ({name}_circle, turns)",
+        f"{name}_turned = Reshape({name}_turns, {name}_turned_shape)",
+        f"{name}_product = MatMul({name}_turned, {name}_weight)",
+        f"{name}_sum = Add({name}_product, {name}_bias)",
+        f"{answer} = Flatten <axis = 1> ({name}_sum)",
     ]
     if len(layer.plain):
         weights[f"{name}_plain"] = layer.plain.detach().numpy()
-        lines[2:3] = [
-            f"{name}_pitched = Reshape({name}_pairs, {name}_shape)",
-            f"{name}_plains = Tile({name}_plain, once_twelve)",
-            f"{name}_dense = Concat <axis = 0> ({name}_pitched, {name}_plains)",
+        weights[f"{name}_sizes"] = np.array([12 * inputs, len(layer.plain)])
+        lines = [
+            f"{name}_pitched, {name}_rest = Split <axis = 1> ({told}, {name}_sizes)",
+            *lines[:-1],
+            f"{name}_plains = MatMul({name}_rest, {name}_plain)",
+            f"{name}_alike = Unsqueeze({name}_plains, pitches)",
+            f"{name}_both = Add({name}_sum, {name}_alike)",
+            f"{answer} = Flatten <axis = 1> ({name}_both)",
         ]
     return lines

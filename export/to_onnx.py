@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from export.averaging import average
 from export.chord_scores import join, score, sum_up
 from export.model import ChordModel, turn_table
 from export.play import play_brain
@@ -50,8 +51,6 @@ CHORD_SIZE = len(ChordInput._fields)
 PARITY = 1e-4
 PARITY_SONGS = 20
 MEMBERS = ("brain", "brain-2")
-SHARED = ("chord", "position", "genre")
-"""What all members are told."""
 LARGE = 4096
 """Arrays of so many numbers are kept in half precision."""
 MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
@@ -85,19 +84,6 @@ class Graph:
         self.nodes.append(helper.make_node(kind, inputs, outputs, **traits))
         return outputs
 
-    def join(self, member: "Graph", prefix: str) -> None:
-        """Add another graph, which shares nothing but `SHARED`."""
-
-        def renamed(names: Sequence[str]) -> list[str]:
-            return [name if name in SHARED else prefix + name for name in names]
-
-        for weight in member.weights:
-            (weight.name,) = renamed([weight.name])
-            self.weights.append(weight)
-        for node in member.nodes:
-            node.input[:], node.output[:] = renamed(node.input), renamed(node.output)
-            self.nodes.append(node)
-
 
 def build_onnx(models: Sequence[ChordModel]) -> bytes:
     """Write one step of the mean of some models as ONNX.
@@ -107,17 +93,8 @@ def build_onnx(models: Sequence[ChordModel]) -> bytes:
     `state_size` of all) float32. Outputs: ``probabilities`` (batch, 169) float32 by
     index from the first root; ``next_state``.
     """
-    whole = Graph()
-    names = [f"member{number}_" for number in range(len(models))]
-    sizes = np.array([state_size(model) for model in models])
-    whole.weight("member_sizes", sizes)
-    states = [f"{name}state" for name in names]
-    whole.add_many("Split", ["state", "member_sizes"], states, axis=1)
-    for name, model in zip(names, models, strict=True):
-        whole.join(_build_member(model), name)
-    whole.add("Mean", [f"{name}probabilities" for name in names], "probabilities")
-    whole.add("Concat", [f"{name}next_state" for name in names], "next_state", axis=1)
-    return _serialise(whole, int(sizes.sum()))
+    whole = average([_build_member(model) for model in models])
+    return whole.SerializeToString(deterministic=True)
 
 
 def state_size(model: ChordModel) -> int:
@@ -125,8 +102,8 @@ def state_size(model: ChordModel) -> int:
     return 2 * model.settings.layers * model.settings.units
 
 
-def _build_member(model: ChordModel) -> Graph:
-    """Write one step of a model, with an input ``state`` of its own."""
+def _build_member(model: ChordModel) -> onnx.ModelProto:
+    """Write one step of one model."""
     units, layers = model.settings.units, model.settings.layers
     graph = Graph()
     told = list(ChordInput._fields)
@@ -148,7 +125,7 @@ def _build_member(model: ChordModel) -> Graph:
         after += _lstm_step(graph, model, layer, gates)
     _heads(graph, model, after[-2])
     graph.add("Concat", after, "next_state", axis=1)
-    return graph
+    return _make_model(graph, state_size(model))
 
 
 def _axis(graph: Graph, name: str) -> str:
@@ -230,7 +207,7 @@ def _array(tensor: torch.Tensor) -> NDArray[np.float32]:
     return tensor.detach().numpy()
 
 
-def _serialise(graph: Graph, state_size: int) -> bytes:
+def _make_model(graph: Graph, size: int) -> onnx.ModelProto:
     floats = TensorProto.FLOAT
     made = helper.make_graph(
         graph.nodes,
@@ -241,20 +218,16 @@ def _serialise(graph: Graph, state_size: int) -> bytes:
             ),
             helper.make_tensor_value_info("position", floats, ["batch", POSITION_SIZE]),
             helper.make_tensor_value_info("genre", floats, ["batch", N_GENRES]),
-            helper.make_tensor_value_info("state", floats, ["batch", state_size]),
+            helper.make_tensor_value_info("state", floats, ["batch", size]),
         ],
         outputs=[
             helper.make_tensor_value_info("probabilities", floats, ["batch", N_CHORDS]),
-            helper.make_tensor_value_info("next_state", floats, ["batch", state_size]),
+            helper.make_tensor_value_info("next_state", floats, ["batch", size]),
         ],
         initializer=graph.weights,
     )
     opset = [helper.make_opsetid("", OPSET)]
-    whole = helper.make_model(
-        made, opset_imports=opset, ir_version=IR_VERSION, producer_name="jackcomp"
-    )
-    onnx.checker.check_model(whole, full_check=True)
-    return whole.SerializeToString(deterministic=True)
+    return helper.make_model(made, opset_imports=opset, ir_version=IR_VERSION)
 
 
 def measure_parity(models: Sequence[ChordModel], brain: Brain) -> float:
