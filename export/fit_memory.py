@@ -65,7 +65,7 @@ class Settings:
     ridge: float = 2e-5
     # Each move counts as met so often before it is.
     move_smoothing: float = 1.0
-    tempers: tuple[float, ...] = (0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
+    tempers: tuple[float, ...] = (0.0, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 1.0)
 
 
 SETTINGS = Settings()
