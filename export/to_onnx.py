@@ -1,9 +1,9 @@
 """Make the model that is played from the one that was trained.
 
 ``python -m export.to_onnx`` writes ``models/brain.onnx`` and its card
-``models/brain.json`` from ``best.pt`` of the runs `MEMBERS` in ``export/runs``, checks
-that both give the same probabilities, and measures the model on the valid split. The
-model is the mean of its members: two that began differently err differently.
+``models/brain.json`` from ``export/runs/brain/best.pt``, checks that both give the same
+probabilities, and measures the model on the valid split. ``--runs`` makes one model of
+several runs: their mean.
 
 The graph of a member is one step of the network, written by hand: three tables, a
 product with what is told and one with the state, the LSTM's gates, two heads. Weights
@@ -50,7 +50,6 @@ IR_VERSION = 8
 CHORD_SIZE = len(ChordInput._fields)
 PARITY = 1e-4
 PARITY_SONGS = 20
-MEMBERS = ("brain", "brain-2")
 LARGE = 4096
 """Arrays of so many numbers are kept in half precision."""
 MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
@@ -350,7 +349,7 @@ def main() -> int:
     """Read the command line, export, say how good it is."""
     parser = argparse.ArgumentParser(description="Make models/brain.onnx.")
     parser.add_argument(
-        "--runs", nargs="+", default=MEMBERS, help="names of the runs; default: both"
+        "--runs", nargs="+", default=["brain"], help="names of runs; default: brain"
     )
     parser.add_argument("--output", type=Path, default=MODEL, help="the ONNX file")
     options = parser.parse_args()
