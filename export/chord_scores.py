@@ -13,14 +13,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from export.sequences import ChordSequence, match_lengths
+from export.sequences import ChordSequence, match_lengths, step_match_lengths
 from jackcomp.brain.features import MAX_STEPS
 from jackcomp.theory.chord import QUALITIES
 from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
 
 LEAST_CHANCE = 1e-12
 EARLY_BARS = 16
-# Lengths of the longest earlier match, in changes of chord, by their lower ends.
+# Lengths of the longest earlier match, by their lower ends.
 MATCHES = (0, 1, 2, 3, 5, 9)
 # The last tenth reaches beyond 1, for a certainty that rounding has made more of.
 CONFIDENCES = tuple(tenth / 10 for tenth in range(10))
@@ -61,8 +61,8 @@ class Scored:
         The same on changes only; nothing where the chord holds.
     changes, early : ndarray, shape=(steps,), bool
         Where the chord changes; in the song's first `EARLY_BARS`.
-    matches : ndarray, shape=(steps,), int64
-        Length of the longest earlier match.
+    matches, step_matches : ndarray, shape=(steps,), int64
+        Length of the longest earlier match, in changes of chord and in steps.
     sure : ndarray, shape=(steps,)
         Probability of the likeliest chord.
     """
@@ -74,6 +74,7 @@ class Scored:
     changes: NDArray[np.bool_]
     early: NDArray[np.bool_]
     matches: NDArray[np.int64]
+    step_matches: NDArray[np.int64]
     sure: NDArray[np.float64]
 
     def where(self, chosen: NDArray[np.bool_]) -> "Scored":
@@ -109,6 +110,7 @@ def score(sequence: ChordSequence, rows: NDArray[np.floating]) -> Scored:
         chords != before,
         (bars - bars[0] < EARLY_BARS)[1:],
         match_lengths(sequence.chords)[1:],
+        step_match_lengths(sequence.chords)[1:],
         rows.max(axis=1),
     )
 
@@ -156,11 +158,11 @@ def by_position(scored: Scored) -> dict[str, dict[str, float]]:
     return {name: sum_up(scored.where(at)) for name, at in parts.items() if at.any()}
 
 
-def by_match(scored: Scored) -> dict[str, dict[str, float]]:
+def by_match(scored: Scored, lengths: NDArray[np.int64]) -> dict[str, dict[str, float]]:
     """Give the metrics by length of the longest earlier match."""
     found = {}
     for low, high in zip(MATCHES, (*MATCHES[1:], np.inf), strict=True):
-        at = (scored.matches >= low) & (scored.matches < high)
+        at = (lengths >= low) & (lengths < high)
         if at.any():
             last = high - 1
             name = f"{low}" if last == low else f"{low}-{last:g}"

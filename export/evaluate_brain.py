@@ -52,6 +52,7 @@ ROWS = (
     *("ngram", "ppm", "unigram", "hold"),
 )
 COLUMNS = METRICS[:7]
+DETAILS = ("by_position", "by_match", "by_match_in_steps")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ def evaluate(
     chunks = [pairs[i : i + CHUNK_SONGS] for i in range(0, len(pairs), CHUNK_SONGS)]
     measured = list(tqdm(_measure(chunks, rivals, conditions, jobs), total=len(chunks)))
     report: dict[str, dict[str, Any]] = {}
-    details: dict[str, dict[str, Any]] = {"by_position": {}, "by_match": {}}
+    details: dict[str, dict[str, Any]] = {name: {} for name in DETAILS}
     for name in rows:
         parts = [song for chunk in measured for song in chunk[name]]
         whole = join(parts)
@@ -105,7 +106,8 @@ def evaluate(
             for source in dict.fromkeys(song.source for song in songs)
         }
         details["by_position"][name] = by_position(whole)
-        details["by_match"][name] = by_match(whole)
+        details["by_match"][name] = by_match(whole, whole.matches)
+        details["by_match_in_steps"][name] = by_match(whole, whole.step_matches)
         if name == "system":
             certain = reliability(whole)
     if plots is not None:
@@ -239,7 +241,7 @@ def print_report(report: Mapping[str, Any]) -> None:
         _print_table(suffix[1:], rows, columns)
     for source in [name for name in report["rows"]["system"] if name != "overall"]:
         _print_table(source, {n: r[source] for n, r in report["rows"].items()})
-    for detail in ("by_position", "by_match"):
+    for detail in DETAILS:
         for part in report[detail]["system"]:
             rows = {name: row[part] for name, row in report[detail].items()}
             _print_table(f"{detail.replace('_', ' ')}: {part}", rows)

@@ -115,17 +115,26 @@ def match_lengths(chords: NDArray[np.int64]) -> NDArray[np.int64]:
     before. 0 is new ground: the chord before this step has led nowhere yet.
     """
     starts = np.flatnonzero(np.append(True, chords[1:] != chords[:-1]))
-    merged = chords[starts]
-    lengths = np.zeros(len(merged) + 1, np.int64)
-    runs = np.zeros(0, np.int64)
-    for count in range(1, len(merged) + 1):
-        # How many chords up to each earlier one are those up to the last.
-        agrees = merged[: count - 1] == merged[count - 1]
-        runs = np.where(agrees, np.append(0, runs)[: count - 1] + 1, 0)
-        lengths[count] = runs.max(initial=0)
+    lengths = step_match_lengths(chords[starts])
     # A step within a chord is asked after as many chords as the step of its change.
     which = np.searchsorted(starts, np.arange(len(chords)), side="right") - 1
     return lengths[which]
+
+
+def step_match_lengths(chords: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give the longest earlier match before each step, counted in steps.
+
+    It is the number of last steps whose chords came in the same order before, their own
+    time included: after two steps of one chord there is a match of one.
+    """
+    lengths = np.zeros(len(chords), np.int64)
+    runs = np.zeros(0, np.int64)
+    for count in range(1, len(chords)):
+        # How many steps up to each earlier one are those up to the last.
+        agrees = chords[: count - 1] == chords[count - 1]
+        runs = np.where(agrees, np.append(0, runs)[: count - 1] + 1, 0)
+        lengths[count] = runs.max(initial=0)
+    return lengths
 
 
 def blur(

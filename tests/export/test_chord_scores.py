@@ -11,7 +11,7 @@ from export.chord_scores import (
     score,
     sum_up,
 )
-from export.sequences import ChordSequence, match_lengths
+from export.sequences import ChordSequence, match_lengths, step_match_lengths
 from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import VOCABULARY
 from jackcomp.theory.vocabulary import N_CHORDS
@@ -91,11 +91,20 @@ def test_matches_are_those_that_one_counts(chords):
         before = length
 
 
+def test_a_match_in_steps_counts_how_long_a_chord_is_held():
+    lengths = step_match_lengths(np.array([C, C, C, F, C, C, F]))
+    assert lengths.tolist() == [0, 0, 1, 2, 0, 1, 2]
+
+
 def test_parts_of_a_song_make_the_whole():
     chords = [C, F, C, A_MINOR] * 20
     rows = np.full((80, N_CHORDS), 1 / N_CHORDS)
     scored = score(sequence(chords), rows)
-    for parts in (by_position(scored), by_match(scored)):
+    for parts in (
+        by_position(scored),
+        by_match(scored, scored.matches),
+        by_match(scored, scored.step_matches),
+    ):
         assert sum(part["steps"] for part in parts.values()) == 79
         assert len(parts) > 1
     assert by_position(scored)["first_16_bars"]["steps"] == 31
