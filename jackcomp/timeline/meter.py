@@ -97,6 +97,7 @@ class Meter:
         compound = _is_compound(self.numerator, self.denominator) and in_threes
         return (3 if compound else 1) * self.beat_ticks
 
+
 def parse_meter(text: str) -> Meter:
     """Read a meter such as ``4/4``, ``6/8`` or ``2+2+3/8``.
 
