@@ -7,7 +7,6 @@ goes through the steps that are over; a head answers for the step at hand, from 
 state and from what has been heard of the step.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -122,23 +121,6 @@ class Listener(nn.Module):
             (told,),
         )
         return states.unflatten(-1, (12, -1))
-
-
-class Listeners(nn.Module):
-    """Several listeners as one: the mean of their probabilities, as logarithms."""
-
-    def __init__(self, members: Sequence[Listener]) -> None:
-        super().__init__()
-        self.members = nn.ModuleList(members)
-
-    def forward(self, over: Tensor, heard: Tensor) -> tuple[Tensor, Tensor]:
-        """Give what `Listener.forward` gives."""
-        answers = [member(over, heard) for member in self.members]
-        chords, keys = (
-            torch.stack([each.log_softmax(-1) for each in heads]).logsumexp(0)
-            for heads in zip(*answers, strict=True)
-        )
-        return chords, keys
 
 
 def by_gate(dense: Tensor) -> Tensor:

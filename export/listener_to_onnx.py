@@ -5,7 +5,6 @@ all twelve pitch classes: the graph turns the circle to each of them instead, so
 what a step reads of memory is small.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +12,6 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper, parser
 
-from export.averaging import average
 from export.listener_model import Around, Listener
 from jackcomp.ear.melody import N_FEATURES
 from jackcomp.theory.vocabulary import N_CHORDS
@@ -70,18 +68,13 @@ listener (float[batch, FEATURES] over, float[batch, FEATURES] heard,
 """
 
 
-def build_listener(models: Sequence[Listener]) -> bytes:
-    """Write one step of the mean of some models as ONNX.
+def build_listener(model: Listener) -> bytes:
+    """Write one step of the model as ONNX.
 
     Inputs: ``over`` and ``heard`` (batch, N_FEATURES), ``state`` (batch, 2 * 12 *
-    units of each), zero at first; float32. Outputs: ``chords`` (batch, 169), ``keys``
+    units), zero at first; float32. Outputs: ``chords`` (batch, 169), ``keys``
     (batch, 24), probabilities; ``next_state``, which has gone through ``over``.
     """
-    whole = average([_build_member(model) for model in models])
-    return whole.SerializeToString(deterministic=True)
-
-
-def _build_member(model: Listener) -> onnx.ModelProto:
     units, head = model.settings.units, model.settings.head
     weights: dict[str, NDArray[Any]] = {
         "turns": (np.arange(12)[:, None] + np.arange(12)) % 12,
@@ -111,7 +104,8 @@ def _build_member(model: Listener) -> onnx.ModelProto:
         numpy_helper.from_array(np.ascontiguousarray(array), name)
         for name, array in weights.items()
     )
-    return graph
+    onnx.checker.check_model(graph, full_check=True)
+    return graph.SerializeToString(deterministic=True)
 
 
 def _lay_around(

@@ -1,10 +1,10 @@
 """Train the listener on the lead sheets: ``python -m export.train_ear``.
 
 Learns from the train split of ``export/corpus``, keeps the weights that do best on
-the valid split, and never opens the test split: twice, from different seeds. Then it
-writes ``models/listener.onnx``, the mean of both, and its card, after checking that
-what is played answers as what was trained. An interrupted run goes on where it stopped
-(``export/runs/listener-1`` and ``-2``). It takes some thirty minutes on one core.
+the valid split, and never opens the test split. Then it writes
+``models/listener.onnx`` and its card, after checking that what is played answers as
+what was trained. An interrupted run goes on where it stopped
+(``export/runs/listener``). It takes some fifteen minutes on one core.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
 from export.lessons import POINTS, UNKNOWN, MelodyLesson, to_melody_lesson
-from export.listener_model import Listener, Listeners, ListenerSettings
+from export.listener_model import Listener, ListenerSettings
 from export.listener_to_onnx import build_listener
 from export.songs import LEADSHEET_FILES, Song, read_songs
 from jackcomp.decision.policy import TRIAD_OF
@@ -36,7 +36,6 @@ from jackcomp.network import Network
 from jackcomp.theory.vocabulary import N_CHORDS
 
 RUN = Path(__file__).parent / "runs" / "listener"
-MEMBERS = 2
 MODEL = Path(__file__).parents[1] / "models" / "listener.onnx"
 PARITY = 1e-4
 PARITY_SONGS = 10
@@ -115,14 +114,6 @@ def train(settings: Settings, folder: Path) -> Listener:
         row["seconds"] = time.monotonic() - began
         write_log(folder / "log.csv", row)
     return load_best(settings, folder)[0]
-
-
-def train_all(settings: Settings, run: Path, members: int = MEMBERS) -> list[Path]:
-    """Train so many models, each with a seed of its own; gives their folders."""
-    folders = [run.with_name(f"{run.name}-{number + 1}") for number in range(members)]
-    for number, folder in enumerate(folders):
-        train(replace(settings, seed=settings.seed + number), folder)
-    return folders
 
 
 def load_best(settings: Settings, folder: Path) -> tuple[Listener, int]:
@@ -220,7 +211,7 @@ def make_batch(
 
 
 def measure(
-    model: Listener | Listeners, batch: Batch, settings: Settings
+    model: Listener, batch: Batch, settings: Settings
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Give the loss, and sums by point for the figures."""
     chord_logits, key_logits = model(batch.over, batch.heard)
@@ -265,7 +256,7 @@ def point_losses(logits: Tensor, answers: Tensor) -> Tensor:
 
 @torch.no_grad()
 def examine(
-    model: Listener | Listeners, lessons: Sequence[MelodyLesson], settings: Settings
+    model: Listener, lessons: Sequence[MelodyLesson], settings: Settings
 ) -> dict[str, float]:
     """Give the loss and, by point, the share of time with the right triad or key."""
     model.eval()
@@ -299,19 +290,16 @@ def write_log(file: Path, row: dict[str, float]) -> None:
         writer.writerow({k: round(v, 4) for k, v in row.items()})
 
 
-def write_model(settings: Settings, folders: Sequence[Path], file: Path) -> None:
-    """Write the ONNX file and its card, from the best epochs of some runs.
+def write_model(settings: Settings, folder: Path, file: Path) -> None:
+    """Write the ONNX file and its card, from the best epoch of a run.
 
     Raises
     ------
     ValueError
         If what is played answers otherwise than what was trained.
     """
-    members, epochs = zip(
-        *(load_best(settings, folder) for folder in folders), strict=True
-    )
-    onnx_bytes = build_listener(members)
-    model = Listeners(members).eval()
+    model, epoch = load_best(settings, folder)
+    onnx_bytes = build_listener(model)
     exam = read_lessons("valid", settings)
     difference = compare(model, Network(onnx_bytes), exam[:PARITY_SONGS])
     if difference > PARITY:
@@ -324,7 +312,7 @@ def write_model(settings: Settings, folders: Sequence[Path], file: Path) -> None
         "licence": "GPL-3.0-or-later",
         "data": {split: count_songs(split, settings) for split in ("train", "valid")},
         "settings": asdict(settings),
-        "epochs": epochs,
+        "epoch": epoch,
         "valid_figures": figures,
         "parity": difference,
         "sha256": hashlib.sha256(onnx_bytes).hexdigest(),
@@ -348,7 +336,7 @@ def count_songs(split: str, settings: Settings) -> dict[str, dict[str, Any]]:
 
 @torch.no_grad()
 def compare(
-    model: Listener | Listeners, network: Network, lessons: Sequence[MelodyLesson]
+    model: Listener, network: Network, lessons: Sequence[MelodyLesson]
 ) -> float:
     """Give the largest difference between both, step by step and all at once."""
     largest = 0.0
@@ -387,7 +375,8 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="songs of each split; default all")
     options = parser.parse_args()
     settings = Settings(epochs=options.epochs, song_limit=options.limit)
-    write_model(settings, train_all(settings, options.run), options.out)
+    train(settings, options.run)
+    write_model(settings, options.run, options.out)
 
 
 if __name__ == "__main__":
