@@ -38,12 +38,14 @@ from export.sequences import ChordSequence, blur, to_sequences
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import Brain
-from jackcomp.brain.song import HYPOTHESES, SongBrain
+from jackcomp.brain.song import SongBrain
 from jackcomp.brain.tables import load_song_tables
 from jackcomp.theory.genre import AUTO_GENRE, GENRES
 from jackcomp.timeline.meter import parse_meter
 
 CHUNK_SONGS = 16
+HISTORIES = 8
+"""So many are stepped at once where time is measured."""
 NOISE_SEED = 20240229
 WITH_MODEL = ("system", "lstm")
 ROWS = (
@@ -202,9 +204,9 @@ def time_steps(conditions: Conditions, count: int = 200) -> dict[str, float]:
     tables = load_song_tables(brain.checksum, conditions.memory)
     system = SongBrain(brain, tables.guessed, tables.genres, conditions.genre)
     positions = encode_steps(parse_meter("4/4"), 0, 256)
-    state = system.initial_state(HYPOTHESES)
+    state = system.initial_state(HISTORIES)
     generator = np.random.default_rng(0)
-    chords = generator.integers(0, 168, (256, HYPOTHESES))
+    chords = generator.integers(0, 168, (256, HISTORIES))
     for position, row in zip(positions, chords, strict=True):
         _, state = system.step(state, row, position)
     times = {"system": [], "lstm": []}
@@ -254,7 +256,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     model, times = report["model"], report["decision_ms"]
     print(f"\n{model['parameters']} parameters, {model['bytes']} bytes")
     print(
-        f"a step of {HYPOTHESES} histories: LSTM {times['lstm_p50']:.2f} ms, system "
+        f"a step of {HISTORIES} histories: LSTM {times['lstm_p50']:.2f} ms, system "
         f"p50 {times['p50']:.2f}, p99 {times['p99']:.2f} ms of thread time"
     )
 

@@ -22,10 +22,10 @@ from export.songs import CORPUS_FILES, read_songs
 from export.to_onnx import MODEL
 from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import Brain
-from jackcomp.brain.song import HYPOTHESES
 from jackcomp.network import Network
 from jackcomp.timeline.meter import parse_meter
 
+HISTORIES = 8
 STEPS = 400
 
 
@@ -70,9 +70,9 @@ def _unpack(model: onnx.ModelProto) -> onnx.ModelProto:
 
 def time_step(brain: Brain) -> float:
     """Give the median of a step of eight hypotheses, in ms of the thread."""
-    state = brain.initial_state(HYPOTHESES)
+    state = brain.initial_state(HISTORIES)
     (position,) = encode_steps(parse_meter("4/4"), 0, 1)
-    chords = np.random.default_rng(0).integers(0, 168, (STEPS, HYPOTHESES))
+    chords = np.random.default_rng(0).integers(0, 168, (STEPS, HISTORIES))
     times = []
     for row in chords:
         began = time.thread_time()

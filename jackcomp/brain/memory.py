@@ -27,8 +27,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from jackcomp.brain.features import MAX_STEPS
 
-MAX_PAST = 1024
-"""Steps that are remembered: over half an hour of half-bars at 120 quarters."""
+MAX_PAST = 512
+"""Steps that are remembered: over eight minutes of half-bars at 120 quarters."""
 
 # Agreement in the last steps is a running sum that forgets: so much stays each step.
 _STAYS = (0.9, 0.97)
@@ -61,15 +61,17 @@ class Past:
 
     Attributes
     ----------
-    chords, places, bars : ndarray, shape=(batch, steps), int64
-        Chord, place in the bar and bar of each step.
+    chords : ndarray, shape=(batch, steps), int16
+    places : ndarray, shape=(batch, steps), int8
+    bars : ndarray, shape=(batch, steps), int32
+        Chord, place in the bar and bar of each step: small, for there are many.
     run, fast, slow : ndarray, shape=(batch, steps), float32
         How well what led to each of them agrees with what leads to now.
     """
 
-    chords: NDArray[np.int64]
-    places: NDArray[np.int64]
-    bars: NDArray[np.int64]
+    chords: NDArray[np.int16]
+    places: NDArray[np.int8]
+    bars: NDArray[np.int32]
     run: NDArray[np.float32]
     fast: NDArray[np.float32]
     slow: NDArray[np.float32]
@@ -82,8 +84,13 @@ class Past:
 
 def no_past(batch: int = 1) -> Past:
     """Return the past of ``batch`` songs that have not begun."""
-    whole, real = np.zeros((batch, 0), np.int64), np.zeros((batch, 0), np.float32)
-    return Past(whole, whole, whole, real, real, real)
+    real = np.zeros((batch, 0), np.float32)
+    return Past(
+        np.zeros((batch, 0), np.int16),
+        np.zeros((batch, 0), np.int8),
+        np.zeros((batch, 0), np.int32),
+        *(real, real, real),
+    )
 
 
 def remember(
@@ -100,7 +107,7 @@ def remember(
     positions : array_like, shape=(batch, POSITION_SIZE) or (POSITION_SIZE,)
         Where in the bar it was, see ``features.encode_steps``.
     """
-    new = np.asarray(chords, np.int64)[:, None]
+    new = np.asarray(chords, np.int16)[:, None]
     places, bars = _locate(past, positions)
     agrees = (past.chords == new).astype(np.float32)
     # What led to a step is what led to the one before it, and that one; nothing led
@@ -133,39 +140,39 @@ def _shifted(array: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _locate(
     past: Past, positions: ArrayLike
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
     """Give place and bar of the step after the past, shapes (batch, 1)."""
     rows = np.atleast_2d(np.asarray(positions))[:, :MAX_STEPS]
     batch = len(past.chords)
-    places = np.broadcast_to(rows.argmax(axis=1)[:, None], (batch, 1))
-    last = past.bars[:, -1:] if past.bars.shape[1] else np.zeros((batch, 1), np.int64)
-    return places, last + (places == 0)
+    place = rows.argmax(axis=1).astype(np.int8)
+    places = np.broadcast_to(place[:, None], (batch, 1))
+    last = past.bars[:, -1:] if past.bars.shape[1] else np.zeros((batch, 1), np.int32)
+    return places, np.asarray(last + (places == 0), np.int32)
 
 
-def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int64]:
+def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int8]:
     """Describe every earlier step, seen from the step that is asked for.
 
     Returns
     -------
-    ndarray, shape=(traits, batch, steps), int64
+    ndarray, shape=(traits, batch, steps), int8
         In the order of `TRAITS`.
     """
     places, bars = _locate(past, positions)
-    steps = past.chords.shape[1]
+    batch, steps = past.chords.shape
     lags = np.arange(steps, 0, -1)
     distance = bars - past.bars
-    powers = sum((distance % 2**power == 0).astype(np.int64) for power in range(1, 5))
-    form = np.where(past.places == places, 1 + powers, 0)
-    lag = np.minimum(np.log2(lags).astype(np.int64), TRAITS["lag"] - 1)
-    return np.stack(
-        [
-            np.searchsorted(_RUN_BOUNDS, past.run, side="right"),
-            np.minimum((past.fast * _FAST_SCALE).astype(np.int64), TRAITS["fast"] - 1),
-            np.minimum((past.slow * _SLOW_SCALE).astype(np.int64), TRAITS["slow"] - 1),
-            form,
-            np.broadcast_to(lag, form.shape),
-        ]
-    )
+    form = np.ones((batch, steps), np.int8)
+    for power in range(1, 5):
+        form += distance & (2**power - 1) == 0
+    form *= past.places == places
+    traits = np.empty((len(TRAITS), batch, steps), np.int8)
+    traits[0] = np.searchsorted(_RUN_BOUNDS, past.run, side="right")
+    traits[1] = np.minimum(past.fast * _FAST_SCALE, TRAITS["fast"] - 1)
+    traits[2] = np.minimum(past.slow * _SLOW_SCALE, TRAITS["slow"] - 1)
+    traits[3] = form
+    traits[4] = np.minimum(np.log2(lags), TRAITS["lag"] - 1)
+    return traits
 
 
 def sentinel_of(past: Past, rows: NDArray[Any]) -> NDArray[np.int64]:
@@ -219,9 +226,9 @@ class SongMemory:
 
 
 def _look_up(
-    tables: tuple[NDArray[np.float64], ...], traits: NDArray[np.int64]
+    tables: tuple[NDArray[np.float64], ...], traits: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     total = np.zeros(traits.shape[1:])
     for table, values in zip(tables, traits, strict=True):
-        total += table[values]
+        total += table.take(values)
     return total

@@ -17,7 +17,7 @@ from jackcomp.brain.model import Brain, State
 from jackcomp.theory.genre import AUTO_GENRE, GENRES
 from jackcomp.theory.vocabulary import N_CHORDS
 
-HYPOTHESES = 8
+HYPOTHESES = 4
 """How many continuations of each chord a look ahead follows at once."""
 
 
