@@ -114,7 +114,7 @@ def evaluate(
             certain = reliability(whole)
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
-        draw_reliability(plots / "reliability.png", certain)
+        draw_reliability(plots / "brain-reliability.png", certain)
     return {
         "rows": report,
         "decision_ms": time_steps(conditions),
@@ -314,7 +314,7 @@ def main() -> int:
     parser.add_argument(
         "--rows", type=read_rows, default=ROWS, help=f"of {','.join(ROWS)}; default all"
     )
-    parser.add_argument("--plots", type=Path, help="folder for reliability.png")
+    parser.add_argument("--plots", type=Path, help="folder for brain-reliability.png")
     options = parser.parse_args()
     conditions = Conditions(
         options.model, options.memory, options.genre, options.noisy_history

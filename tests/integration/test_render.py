@@ -79,6 +79,9 @@ def test_a_render_that_is_interrupted_leaves_no_file(
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell lets what it runs in the background ignore SIGINT, and that is
+        # inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         give_up = time.monotonic() + 30

@@ -87,24 +87,25 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 
 
 @pytest.mark.parametrize(
-    ("signals", "gap_seconds", "code"),
+    ("signals", "gap_seconds", "codes"),
     [
-        ([INT], 0.0, 130),
-        ([TERM], 0.0, 0),
-        # The second one forces its way out, at once or while notes are released.
-        ([INT, INT], 0.0, 130),
-        ([INT, INT], 0.004, 130),
-        ([TERM, INT], 0.001, 130),
+        ([INT], 0.0, {130}),
+        ([TERM], 0.0, {0}),
+        # The second one forces its way out, at once or while notes are released; on a
+        # busy machine it may come when all is done.
+        ([INT, INT], 0.0, {130}),
+        ([INT, INT], 0.004, {130}),
+        ([TERM, INT], 0.001, {130, 0}),
     ],
 )
-def test_a_signal_releases_all_notes(signals, gap_seconds, code, stage, tmp_path):
+def test_a_signal_releases_all_notes(signals, gap_seconds, codes, stage, tmp_path):
     program, listener = stage("--record", tmp_path / "takes")
     program.wait_until(lambda: is_playing(listener), "chords and bass")
     signalled = listener.frame
     for number in signals:
         program.signal(number)
         time.sleep(gap_seconds)
-    assert program.exit_code() == code
+    assert program.exit_code() in codes
     assert listener.frame - signalled <= SOON_FRAMES
     assert_silent_soon(listener, signalled)
     assert "Traceback" not in program.stderr
