@@ -1,7 +1,7 @@
 """Several networks as one: their mean.
 
-Networks that began differently err differently, and the mean of what they say is better
-than what each of them says.
+Networks that began differently err differently, so their mean may be better than each
+of them. `export.precision` tells whether it is worth its time.
 """
 
 from collections.abc import Sequence

@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export.chord_scores import join, score, sum_up
+from export.evaluate_brain import HISTORIES
 from export.play import play_brain
 from export.sequences import to_sequences
 from export.songs import CORPUS_FILES, read_songs
@@ -25,14 +26,15 @@ from jackcomp.brain.model import Brain
 from jackcomp.network import Network
 from jackcomp.timeline.meter import parse_meter
 
-HISTORIES = 8
 STEPS = 400
 
 
 def main() -> None:
     """Measure both and print them."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--model", type=Path, default=MODEL, help="default: installed")
+    parser.add_argument(
+        "--model", type=Path, default=MODEL, help="an ONNX file; the installed one"
+    )
     options = parser.parse_args()
     sequences = to_sequences(read_songs(CORPUS_FILES, "valid"))
     whole = options.model.read_bytes()
