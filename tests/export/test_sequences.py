@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from export.sequences import blur, to_lesson, to_sequences
+from export.sequences import LEAST_STEPS, blur, crop, to_lesson, to_sequences
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.brain.features import (
     N_MOVES,
@@ -67,3 +67,17 @@ def test_one_who_guesses_is_wrong_as_often_as_he_should(sequences):
     for song in sequences:
         assert set(blur(song, 1.0, generator)) <= set(song.chords)
         assert (blur(song, 0.0, generator) == song.chords).all()
+
+
+def test_a_cropped_song_begins_at_one_of_its_bar_lines(sequences):
+    generator = np.random.default_rng(0)
+    lengths = set()
+    for sequence in sequences * 5:
+        late = crop(sequence, generator)
+        count = len(late.chords)
+        assert count >= LEAST_STEPS or count == len(sequence.chords)
+        np.testing.assert_array_equal(late.chords, sequence.chords[-count:])
+        np.testing.assert_array_equal(late.positions, sequence.positions[-count:])
+        assert late.positions[0, 0] == 1 or count == len(sequence.chords)
+        lengths.add((len(sequence.chords), count))
+    assert len(lengths) > len(sequences)
