@@ -24,7 +24,6 @@ from pathlib import Path
 from statistics import median
 
 from bench.graph import (
-    RATE,
     SOLOIST_PORT,
     BenchError,
     Client,
@@ -36,6 +35,7 @@ from bench.graph import (
     end_on_sigterm,
     python,
 )
+from bench.music import BPM, RATE, STYLE, solo_score
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.errors import JackcompError
 
@@ -45,6 +45,8 @@ SWAP, LOAD, BOTH = "swap", "load", "both"
 SETTINGS = (SWAP, LOAD, BOTH)
 INTERVAL_SECONDS = 4.0
 """From one SoundFont to the next; what rings has gone by then."""
+LEAD_IN_SECONDS = 4.0
+"""From the first note to the counting: by then all are in their rhythm."""
 LARGE_MB = 150
 """The size of Debian's largest General MIDI SoundFont."""
 
@@ -150,6 +152,7 @@ class Bench:
         self._folder = folder
         self._seconds = seconds
         self._soloist = build_soloist(folder)
+        self._solo = solo_score().write(folder / "solo.txt")
         self._servers = 0
 
     def round(self, number: int, fonts: list[Path]) -> dict[str, Count]:
@@ -162,7 +165,8 @@ class Bench:
         self._servers += 1
         name = f"jackcomp-bench-{os.getpid()}-{self._servers}"
         server = stack.enter_context(Server(name, PERIOD, self._folder))
-        return server, stack.enter_context(Soloist(self._soloist, server))
+        soloist = stack.enter_context(Soloist(self._soloist, server, self._solo))
+        return server, soloist
 
     def _measure(self, name: str, fonts: list[Path]) -> Count:
         with ExitStack() as stack:
@@ -171,20 +175,20 @@ class Bench:
             client = None
             if name != LOAD:
                 client = stack.enter_context(self._jackcomp(server, config, fonts[0]))
-                client.record_when(lambda record: record["notes_on"] > 0)
+                client.record_when(lambda _: True)
             if name != SWAP:
                 arguments = [str(INTERVAL_SECONDS), str(RATE), *map(str, fonts)]
                 command = python("bench.load_soundfonts", *arguments)
                 stack.enter_context(Process(command, self._folder / "load.log"))
-            time.sleep(INTERVAL_SECONDS)  # until all are in their rhythm
+            soloist.play()
             return self._count(name, soloist, client, config, fonts)
 
     def _jackcomp(self, server: Server, config: Path, font: Path) -> Client:
         _choose(config, font)
         command = python(
             *("jackcomp", "--config", str(config), "--view", "none"),
-            *("--connect", f"^{SOLOIST_PORT}$", "--style", "pop"),
-            *("--start", "first-note", "--server", server.name),
+            *("--connect", f"^{SOLOIST_PORT}$", "--style", STYLE),
+            *("--bpm", str(BPM), "--start", "first-note", "--server", server.name),
         )
         return Client(command, self._folder / f"{server.name}.jsonl")
 
@@ -196,13 +200,15 @@ class Bench:
         config: Path,
         fonts: list[Path],
     ) -> Count:
-        begin, xruns = time.monotonic(), soloist.xruns()
+        before = soloist.look_until(LEAD_IN_SECONDS)[-1]
+        begin = time.monotonic()
         for turn in range(round(self._seconds / INTERVAL_SECONDS)):
             if client is not None and name == SWAP:
                 _choose(config, fonts[1 - turn % 2])
                 client.send_signal(signal.SIGHUP)
-            time.sleep(INTERVAL_SECONDS)
-        end, xruns = time.monotonic(), soloist.xruns() - xruns
+            until = LEAD_IN_SECONDS + (turn + 1) * INTERVAL_SECONDS
+            after = soloist.look_until(until)[-1]
+        end, xruns = time.monotonic(), after.xruns - before.xruns
         if client is None:
             return Count(xruns)
         first = client.record_when(lambda record: record["time"] >= begin)
