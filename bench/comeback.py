@@ -17,7 +17,6 @@ from pathlib import Path
 from statistics import median
 
 from bench.graph import (
-    RATE,
     START_SECONDS,
     BenchError,
     Client,
@@ -25,6 +24,7 @@ from bench.graph import (
     end_on_sigterm,
     python,
 )
+from bench.music import RATE
 from jackcomp.engine.host import open_client
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.errors import EngineError, JackcompError

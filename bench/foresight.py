@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from jackcomp import duo
 from jackcomp.brain.song import SongBrain, SongState
@@ -34,7 +34,7 @@ class CountingBrain(SongBrain):
         self,
         state: SongState,
         chords: Sequence[int] | NDArray[np.int64],
-        positions: NDArray[np.float32],
+        positions: ArrayLike,
     ) -> tuple[NDArray[np.float32], SongState]:
         """Ask, and count."""
         self.asked += 1

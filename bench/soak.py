@@ -155,6 +155,7 @@ def play_offline(seconds: float, soundfont: Path) -> bool:
             for report in engine.played():
                 if report.status & 0xF0 in (0x80, 0x90):
                     count += 1
+                    assert report.tick is not None
                     off += report.frame != timeline.tick_to_frame(report.tick)
             if (
                 memory.looks < LOOKS
