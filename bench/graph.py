@@ -63,6 +63,16 @@ def status_mb(pid: int, field: str) -> float:
     return int(kib) * 1024 / 1e6
 
 
+def stolen_ms() -> float:
+    """Return the processor time that the host of this machine has given to others.
+
+    Since it started, all processors together, in milliseconds: the eighth figure of
+    /proc/stat (proc_stat(5)).
+    """
+    every_processor = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+    return int(every_processor.split()[8]) * 1000 / _CLOCK_TICKS
+
+
 class Process:
     """A process with its output in a file, ended with the context."""
 

@@ -43,6 +43,7 @@ from bench.graph import (
     can_be_realtime,
     end_on_sigterm,
     python,
+    stolen_ms,
 )
 from bench.music import BPM, RATE, STYLE, duo_score, solo_score
 from bench.report import (
@@ -66,8 +67,10 @@ SETTINGS = (BUSY, JACKCOMP, FLUIDSYNTH, STALLED)
 LEAD_IN_SECONDS = 4.0
 """From the first note to the counting: by then the duo plays."""
 
-_OURS = ("--view", "plain", "--style", STYLE, "--bpm", str(BPM), "--start")
-_OURS += ("first-note", "--connect", f"^{SOLOIST_PORT}$", "--record")
+_OURS = (
+    *("--view", "plain", "--style", STYLE, "--bpm", str(BPM)),
+    *("--start", "first-note", "--connect", f"^{SOLOIST_PORT}$", "--record"),
+)
 _PROGRAMS = {
     JACKCOMP: ("jackcomp", *_OURS),
     BUSY: ("jackcomp", "--stress", *_OURS),
@@ -204,6 +207,7 @@ class Bench:
         blamed = len(server.blamed())
         cpu = process.cpu_seconds() if process else None
         core = process.realtime_seconds() if process else None
+        stolen = stolen_ms()
         looks = soloist.look_until(begin.played / RATE + self._seconds)
         counted: dict[str, Any] = {
             "name": name,
@@ -211,14 +215,16 @@ class Bench:
             "seconds": round((looks[-1].played - begin.played) / RATE, 3),
             "xruns": looks[-1].xruns - begin.xruns,
             "dsp_load": round(mean(look.load for look in looks), 2),
+            "stolen_ms": stolen_ms() - stolen,
             "blamed": dict(Counter(server.blamed()[blamed:])),
         }
         if process is not None and cpu is not None:
             counted["cpu_s"] = round(process.cpu_seconds() - cpu, 2)
             counted["rss_mb"] = round(process.resident_mb(), 1)
             counted["shared_mb"] = round(process.shared_mb(), 1)
-            if core is not None:
-                counted["core_cpu_s"] = round(process.realtime_seconds() - core, 3)
+            core_now = process.realtime_seconds()
+            if core is not None and core_now is not None:
+                counted["core_cpu_s"] = round(core_now - core, 3)
         if isinstance(process, Client):
             counted |= _counters(process)
         return Run(**counted)
@@ -258,7 +264,8 @@ def longest_gap_ms(take: Path) -> float:
         }
     )
     longest = max(later - onset for onset, later in pairwise(onsets))
-    return round(longest / midi.ticks_per_beat * 60_000 / BPM, 1)
+    quarters = float(longest / midi.ticks_per_beat)
+    return round(quarters * 60_000 / BPM, 1)
 
 
 def _ticks(track: mido.MidiTrack) -> Iterator[tuple[int, mido.Message]]:

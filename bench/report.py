@@ -42,6 +42,9 @@ class Run:
         How many times in that time the server said that a client was not done.
     dsp_load : float
         Of the whole graph, as JACK tells it: mean in percent.
+    stolen_ms : float
+        Processor time in that time that a virtual machine's host gave to others, all
+        processors together, in steps of the kernel's clock; 0 on real hardware.
     own_misses, late_events : int or None
         From the process's first cycle on; None if it does not tell.
     cycle_us : dict or None
@@ -66,6 +69,7 @@ class Run:
     xruns: int
     blamed: dict[str, int]
     dsp_load: float
+    stolen_ms: float
     own_misses: int | None = None
     cycle_us: dict[str, float] | None = None
     cpu_s: float | None = None
@@ -93,7 +97,8 @@ class Run:
 
 
 _COLUMNS = (
-    *(("xruns", 6, 0), ("dsp %", 6, 1), ("misses", 7, 0), ("p50", 6, 1)),
+    *(("xruns", 6, 0), ("stolen", 7, 0), ("dsp %", 6, 1), ("misses", 7, 0)),
+    ("p50", 6, 1),
     *(("p99", 6, 1), ("p99.9", 6, 1), ("max %", 7, 1), ("cpu s", 6, 1)),
     *(("core s", 7, 2), ("own MB", 7, 0), ("late", 5, 0), ("notes", 6, 0)),
     ("gap ms", 7, 0),
@@ -111,7 +116,7 @@ def line_of(run: Run) -> str:
     """Return a run as a line of the table; cycle times in percent of the period."""
     cycle = run.cycle_percent or {}
     values = (
-        *(run.xruns, run.dsp_load, run.own_misses),
+        *(run.xruns, run.stolen_ms, run.dsp_load, run.own_misses),
         *(cycle.get(key) for key in ("p50", "p99", "p999", "max")),
         *(run.cpu_s, run.core_cpu_s, run.own_mb),
         *(run.late_events, run.notes, run.gap_ms),

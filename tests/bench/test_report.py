@@ -39,7 +39,7 @@ def run(name, xruns=0, **changes):
         measured |= {"own_misses": 0, "cycle_us": CYCLE_US, "late_events": 0}
     if name in OURS:
         measured |= {"notes": 200, "gap_ms": 250.0}
-    return replace(Run(name, 64, 12.0, xruns, {}, 5.0), **measured | changes)
+    return replace(Run(name, 64, 12.0, xruns, {}, 5.0, 0.0), **measured | changes)
 
 
 def good_runs():
