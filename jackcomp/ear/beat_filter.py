@@ -87,7 +87,7 @@ class BeatFilter:
     def __init__(self, tables: PulseTables) -> None:
         self._tables = tables
         split = TRAITS * LAYOUT_BINS
-        self._inner = tables.inner[:split].reshape(TRAITS, LAYOUT_BINS, -1)
+        self._inner = tables.inner[:split]
         self._own = tables.inner[split : split + 2]
         self._bias = _TEMPO_INPUTS @ tables.inner[split + 2 :] + tables.inner_bias
         self._unsure = np.outer(tables.tempo_prior, np.full(N_PHASES, 1 / N_PHASES))
@@ -146,29 +146,43 @@ class BeatFilter:
         """Say how well each tempo and phase explains this onset and those before."""
         hidden = self._bias + leap * self._own[0] + accent * self._own[1]
         if self._past:
-            for laid, weights in zip(self._lay_out(seconds), self._inner, strict=True):
-                hidden += laid @ weights
+            past = np.array([self._past])
+            (laid,) = lay_out(seconds - past[..., 0], past[..., 1:])
+            hidden += laid.reshape(N_TEMPI, -1) @ self._inner
         hidden = np.maximum(hidden, 0)
         return np.asarray(hidden @ self._tables.outer + self._tables.outer_bias)
 
-    def _lay_out(self, now: float) -> list[Grid]:
-        """Place the onsets before, for each tempo, by how many beats ago they were.
 
-        One array of shape (N_TEMPI, LAYOUT_BINS) for each trait; an onset between
-        two bins is shared out to both.
-        """
-        past = np.array(self._past)
-        beats = (now - past[:, 0]) / PERIODS[:, None]
-        far = NEAR_BEATS * NEAR_BINS + FAR_BINS * (beats - NEAR_BEATS)
-        place = np.where(beats < NEAR_BEATS, NEAR_BINS * beats, far)
-        tempo, onset = np.nonzero(place < LAYOUT_BINS - 1)
-        place = place[tempo, onset]
-        slot = place.astype(np.intp)
-        share = place - slot
-        slot += LAYOUT_BINS * tempo
-        slots = np.concatenate([slot, slot + 1])
-        shares = np.concatenate([1 - share, share])
-        weighted = [shares, *(shares * np.tile(t[onset], 2) for t in past.T[1:])]
-        size = N_TEMPI * LAYOUT_BINS
-        laid = [np.bincount(slots, weights, size) for weights in weighted]
-        return [np.asarray(row, np.float64).reshape(N_TEMPI, -1) for row in laid]
+def lay_out(ago: NDArray[np.float64], traits: NDArray[np.float64]) -> Grid:
+    """Place onsets, for each tempo, by how many beats ago they were.
+
+    An onset between two bins is shared out to both.
+
+    Parameters
+    ----------
+    ago : ndarray, shape=(rows, onsets)
+        Seconds; 0 where there is none.
+    traits : ndarray, shape=(rows, onsets, TRAITS - 1)
+        Leap and accent of each.
+
+    Returns
+    -------
+    ndarray, shape=(rows, N_TEMPI, TRAITS, LAYOUT_BINS), float64
+        That there was one, its leap, its accent.
+    """
+    beats = ago[:, None] / PERIODS[:, None]
+    far = NEAR_BEATS * NEAR_BINS + FAR_BINS * (beats - NEAR_BEATS)
+    place = np.where(beats < NEAR_BEATS, NEAR_BINS * beats, far)
+    row, tempo, onset = np.nonzero((place < LAYOUT_BINS - 1) & (beats > 0))
+    place = place[row, tempo, onset]
+    slot = place.astype(np.intp)
+    share = place - slot
+    slot += LAYOUT_BINS * (N_TEMPI * row + tempo)
+    slots = np.concatenate([slot, slot + 1])
+    shares = np.concatenate([1 - share, share])
+    weighted = [shares]
+    weighted += [shares * np.tile(trait, 2) for trait in traits[row, onset].T]
+    size = len(ago) * N_TEMPI * LAYOUT_BINS
+    laid = [np.bincount(slots, weights, size) for weights in weighted]
+    grid = (len(ago), N_TEMPI, LAYOUT_BINS)
+    return np.stack([each.reshape(grid) for each in laid], axis=2)

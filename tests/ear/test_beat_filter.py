@@ -7,6 +7,7 @@ from jackcomp.ear.beat_filter import (
     N_TEMPI,
     PERIODS,
     BeatFilter,
+    lay_out,
 )
 from jackcomp.ear.pulse_tables import load_pulse_tables
 
@@ -56,23 +57,20 @@ def test_certainty_is_lost_with_time(beat_filter):
     assert peaks[0] > peaks[1] > peaks[2]
 
 
-def test_the_layout_shares_an_onset_out_to_its_neighbours(beat_filter):
+def test_the_layout_shares_an_onset_out_to_its_neighbours():
     row = 30
     # 2.5 twelfths of a beat, and five and a half beats: 48 twelfths and 9 sixths.
-    for ago, leap in ((5.5 + 1e-6, 0.5), (2.5 / 12, 0.25)):
-        beat_filter.hear(100 - ago * PERIODS[row], leap, -0.5)
-    onsets, leaps, accents = beat_filter._lay_out(100.0)
-    assert np.flatnonzero(onsets[row] > 1e-3).tolist() == [2, 3, 57]
-    assert onsets[row, [2, 3, 57]] == pytest.approx([0.5, 0.5, 1], abs=1e-4)
-    assert leaps[row, [2, 3, 57]] == pytest.approx([0.125, 0.125, 0.5], abs=1e-4)
-    assert accents[row] == pytest.approx(-0.5 * onsets[row])
+    ago = np.array([[2.5 / 12, 5.5 + 1e-6, 0]]) * PERIODS[row]
+    traits = np.array([[(0.25, -0.5), (0.5, -0.5), (9.0, 9.0)]])
+    onsets, leaps, accents = lay_out(ago, traits)[0, row]
+    assert np.flatnonzero(onsets > 1e-3).tolist() == [2, 3, 57]
+    assert onsets[[2, 3, 57]] == pytest.approx([0.5, 0.5, 1], abs=1e-4)
+    assert leaps[[2, 3, 57]] == pytest.approx([0.125, 0.125, 0.5], abs=1e-4)
+    assert accents == pytest.approx(-0.5 * onsets)
 
 
-def test_the_layout_is_the_same_in_the_beats_of_any_tempo(beat_filter, tables):
-    stretched = BeatFilter(tables)
-    factor = np.exp(5 * LOG_PERIOD_STEP)
-    for ago in (1.9, 1.1, 0.6, 0.2):
-        beat_filter.hear(10 - ago, 0, 0)
-        stretched.hear(10 - ago * factor, 0, 0)
-    here, there = beat_filter._lay_out(10.0)[0], stretched._lay_out(10.0)[0]
+def test_the_layout_is_the_same_in_the_beats_of_any_tempo():
+    ago = np.array([[0.2, 0.6, 1.1, 1.9]])
+    both = np.concatenate([ago, ago * np.exp(5 * LOG_PERIOD_STEP)])
+    here, there = lay_out(both, np.zeros((*both.shape, 2)))
     assert there[5:] == pytest.approx(here[:-5], abs=1e-9)
