@@ -1,9 +1,11 @@
 """From a distribution to the chord that is played, and why.
 
 A chord is chosen by its triad first (all qualities of one root and family speak
-together), then by the quality. What is sounding has the right of way: a change
-needs the odds on its side, and more of them inside a step, where it is heard as
-a correction. Everything here is a pure function.
+together), then by the quality. Not the likeliest triad is played but the one that is
+expected to be worth most: a wrong chord over the right root, or with most of the right
+tones, is half right. What is sounding has the right of way: a change has to be worth
+more, and clearly more inside a step, where it is heard as a correction. Everything
+here is a pure function.
 """
 
 from dataclasses import dataclass
@@ -32,9 +34,15 @@ class Moment(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """What a change needs, in log-odds against what sounds.
+    """What a change needs.
 
-    A new quality over the same root is colour, and waits for a line.
+    Attributes
+    ----------
+    line, inside : float
+        How much more the new triad is worth than what sounds: logarithm of the ratio.
+    quality : float
+        Log-odds of a new quality over the same root: it is colour, and waits for a
+        line.
     """
 
     line: float
@@ -43,8 +51,9 @@ class Manner:
 
 
 # Fitted on validation songs (docs/decisions, the page on the decision).
-READY = Manner(line=0.0, inside=0.2, quality=0.4)
-CALM = Manner(line=0.4, inside=0.6, quality=0.8)
+READY = Manner(line=0.0, inside=0.04, quality=0.4)
+CALM = Manner(line=0.2, inside=0.25, quality=0.8)
+RIGHT_TRIAD, RIGHT_ROOT, RIGHT_TONES = 1.0, 2.0, 1.0
 KEY_LOG_ODDS = 1.0
 N_EXPLAINED = 5
 N_KEYS_EXPLAINED = 3
@@ -58,6 +67,30 @@ TRIAD_OF = np.array(
         for quality in QUALITIES
     ]
 )
+
+
+def _worth() -> NDArray[np.float64]:
+    """Say what a triad (row) is worth where another one (column) is right: 0 to 1.
+
+    For the triad, for its root, and for the tones that both have, as a share of all
+    that either has (Jaccard). A family's tones are those of all its qualities.
+    """
+    tones = np.zeros((N_TRIADS, 12))
+    for triad in range(N_TRIADS):
+        root, family = divmod(triad, len(_TRIADS))
+        of_family = [q.intervals for q in QUALITIES if q.triad == _TRIADS[family]]
+        common = set.intersection(*map(set, of_family))
+        tones[triad, [(root + interval) % 12 for interval in common]] = 1.0
+    shared = tones @ tones.T
+    count = tones.sum(axis=1)
+    roots = np.arange(N_TRIADS) // len(_TRIADS)
+    worth = RIGHT_TRIAD * np.eye(N_TRIADS)
+    worth += RIGHT_ROOT * (roots[:, None] == roots)
+    worth += RIGHT_TONES * shared / (count[:, None] + count - shared)
+    return np.asarray(worth / (RIGHT_TRIAD + RIGHT_ROOT + RIGHT_TONES))
+
+
+WORTH = _worth()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,8 +211,8 @@ def choose(
     int
         Vocabulary index, never that of no chord.
     """
-    chances = sum_triads(distribution)
-    triad = int(chances.argmax())
+    worth = WORTH @ sum_triads(distribution)
+    triad = int(worth.argmax())
     best = _best_quality(distribution, triad)
     if current is None or current == NO_CHORD_INDEX:
         return best
@@ -187,9 +220,9 @@ def choose(
         likelier = _log_odds(distribution[best], distribution[current])
         wanted = moment is Moment.LINE and likelier > manner.quality
     else:
-        odds = _log_odds(chances[triad], chances[TRIAD_OF[current]])
+        gain = _log_odds(worth[triad], worth[TRIAD_OF[current]])
         needed = manner.line if moment is Moment.LINE else manner.inside
-        wanted = odds > needed
+        wanted = gain > needed
     return best if wanted else current
 
 

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from jackcomp.decision.policy import (
     CALM,
+    N_TRIADS,
     READY,
+    WORTH,
     Decision,
     Moment,
     choose,
@@ -52,8 +54,27 @@ def test_no_chord_is_never_chosen():
     assert choose(distribution, NO_CHORD_INDEX) == index_of("C:maj")
 
 
+def test_a_chord_over_the_right_root_is_worth_more_than_the_likeliest():
+    distribution = chances(F_maj=0.26, C_maj=0.24, C_min=0.24, B_dim=0.26)
+    assert choose(distribution, None) in (index_of("C:maj"), index_of("C:min"))
+
+
+def test_a_chord_that_shares_its_tones_is_worth_more_than_one_that_shares_none():
+    # A minor has two tones of C major, and two of F major.
+    distribution = chances(C_maj=0.3, F_maj=0.3, A_min=0.34, Gb_maj=0.35)
+    assert choose(distribution, None) == index_of("A:min")
+
+
+def test_worth_is_one_for_the_right_triad_and_less_for_any_other():
+    assert WORTH.diagonal() == pytest.approx(1)
+    others = WORTH[~np.eye(N_TRIADS, dtype=bool)]
+    assert others.min() >= 0
+    assert others.max() < 1
+    assert (WORTH == WORTH.T).all()
+
+
 def test_what_sounds_has_the_right_of_way_inside_a_step():
-    distribution = chances(C_maj=0.30, A_min=0.35)
+    distribution = chances(C_maj=0.30, A_min=0.31)
     sounding = index_of("C:maj")
     assert choose(distribution, sounding, Moment.INSIDE) == sounding
     assert choose(distribution, sounding, Moment.LINE) == index_of("A:min")
