@@ -10,7 +10,7 @@ thresholds of the policy. What it prints belongs into ``jackcomp/decision``: `fu
 import argparse
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ from export.lessons import clock_notes, label_steps
 from export.songs import LEADSHEET_FILES, Song, read_songs
 from export.stage import BarMap, main_meter
 from jackcomp import duo
+from jackcomp.accompanist import EIGHTH_TICKS, mend_ticks
 from jackcomp.decision import form, fusion
 from jackcomp.decision.fusion import Evidence, PoolWeights
 from jackcomp.decision.policy import READY, TRIAD_OF, Manner, Moment, choose
@@ -29,18 +30,20 @@ from jackcomp.ear.listen import Ear
 from jackcomp.foresight import Foresight
 from jackcomp.theory.genre import AUTO_GENRE
 from jackcomp.theory.vocabulary import NO_CHORD_INDEX
+from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import Meter, step_at, step_start
 
-POINTS = ("line", "eighth", "quarter", "close")
-EIGHTH_TICKS = 960
+POINTS = {"line": 0, "sixteenth": 480, "eighth": 960, "quarter": 1920}
+"""Ticks after the line of a step; a last one, the close, is near its end."""
+N_POINTS = len(POINTS) + 1
 LEAD_MS = 45.0
 LEAST = 1e-6
 PENALTY = 3e-4
 MAJOR_OR_MINOR = (0, 1)
 """Families of a triad that ``majmin`` judges, in the order of the quality table."""
 
-INSIDE = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6, 0.8)
-LINE = (0.0, 0.2, 0.4, 0.6)
+INSIDE = (0.0, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25, 0.3)
+LINE = (0.0, 0.04, 0.08, 0.12, 0.16, 0.2, 0.25)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +68,7 @@ class Tune:
 
     source: str
     meter: Meter
+    ns_per_quarter: int
     steps: tuple[Step, ...]
 
 
@@ -129,14 +133,14 @@ def listen(song: Song, models: duo.Models) -> Tune:
         )
         memory.close(number, sketches[-1], pooled)
         foresight.close(number, believed)
-    return Tune(song.source, meter, tuple(steps))
+    return Tune(song.source, meter, bpm_to_ns_per_quarter(tempo), tuple(steps))
 
 
 def moments(start: int, end: int, lead: int) -> tuple[int, ...]:
     """Give the cut-offs of `POINTS`, in order."""
     close = max(start + (end - start) // 2, end - EIGHTH_TICKS)
-    eighths = (min(start + EIGHTH_TICKS * count, close) for count in range(3))
-    return tuple(tick - lead for tick in (*eighths, close))
+    begun = (min(start + tick, close) for tick in POINTS.values())
+    return tuple(tick - lead for tick in (*begun, close))
 
 
 # The pool
@@ -181,7 +185,8 @@ def fit_weights(tunes: Sequence[Tune], points: Sequence[int]) -> list[PoolWeight
 
     start = torch.tensor([[0.3, 0.7, 0.3, -0.6]] * sets)
     values = minimise(loss, start)
-    print(f"points {[POINTS[p] for p in points]}: {-loss(values).item():.4f}")
+    names = [*POINTS, "close"]
+    print(f"points {[names[point] for point in points]}: {-loss(values).item():.4f}")
     return [
         PoolWeights(*row[:3].tolist(), torch.sigmoid(row[3]).item(), 1.0)
         for row in values
@@ -282,7 +287,10 @@ def simulate(
     """Print ``majmin`` and changes a bar for thresholds on the line and inside."""
     settled = [
         [
-            (step, [settle_at(step, memory, pooled, point) for point in range(4)])
+            (
+                step,
+                [settle_at(step, memory, pooled, point) for point in range(N_POINTS)],
+            )
             for step, memory, pooled in believe(tune, weights, trust)
         ]
         for tune in tqdm(tunes, desc="policy", unit="song")
@@ -291,7 +299,7 @@ def simulate(
         if inside >= line:
             manner = replace(READY, line=line, inside=inside)
             right, changes = try_manner(tunes, settled, manner)
-            print(f"line {line:.1f} inside {inside:.1f}: {right:.4f} {changes:.3f}")
+            print(f"line {line:.2f} inside {inside:.2f}: {right:.4f} {changes:.3f}")
 
 
 def settle_at(
@@ -318,22 +326,19 @@ def try_manner(
     for tune, steps in zip(tunes, settled, strict=True):
         now: int | None = None
         for step, beliefs in steps:
-            start, end = 0, tune.meter.steps[step.number % len(tune.meter.steps)]
-            ends = [EIGHTH_TICKS, 2 * EIGHTH_TICKS, end]
+            end = tune.meter.steps[step.number % len(tune.meter.steps)]
+            starts = [0, *mend_ticks(end, tune.ns_per_quarter)]
             judged = step.weight * (TRIAD_OF[step.chord % NO_CHORD_INDEX] % 5 < 2)
-            for point, until in enumerate(ends):
-                if start >= end or start > end // 2:
-                    break
-                place = Moment.INSIDE if point else Moment.LINE
+            heard = [tick for tick in starts if tick in POINTS.values()]
+            for start, stop in pairwise([*heard, end]):
+                place = Moment.INSIDE if start else Moment.LINE
+                point = [*POINTS.values()].index(start)
                 after = choose(beliefs[point], now, place, manner)
                 changes += after != now and step.weight > 0
                 now = after
-                stop = until if until <= end // 2 else end
-                share = (min(stop, end) - start) / end
                 is_right = TRIAD_OF[now] == TRIAD_OF[step.chord % NO_CHORD_INDEX]
-                right += judged * share * is_right
-                time += judged * share
-                start = stop
+                right += judged * is_right * (stop - start) / end
+                time += judged * (stop - start) / end
             bars += (step.weight > 0) / len(tune.meter.steps)
     return right / time, changes / bars
 
@@ -348,7 +353,7 @@ def main() -> None:
     songs = read_songs(LEADSHEET_FILES, "valid", limit=options.limit)
     tunes = [listen(song, models) for song in tqdm(songs, unit="song")]
     (before,) = fit_weights(tunes, [0])
-    begun, whole = fit_weights(tunes, [1, 2, 3])
+    begun, whole = fit_weights(tunes, range(1, N_POINTS))
     for name, found in (("BEFORE", before), ("BEGUN", begun), ("WHOLE", whole)):
         print(name, found)
     trust = fit_trust(tunes, lambda share: fusion.weights_for(0.5, share))

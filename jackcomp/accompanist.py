@@ -2,11 +2,11 @@
 
 The worker (live) and the offline host feed the same object, report by report, so
 both make the same music. Things are decided at *moments*: on the line of every grid
-step, at each eighth in its first half, where a chord may still be mended, and an
-eighth before its end, when the brain is told what the step was, so that its answer
-is there before the next line. Further ahead it looks in the background (`ponder`).
-For a moment at tick T the core is asked for a cut-off at T minus the lead; what it
-reports before that cut-off is what the decision knows, and nothing else.
+step, a sixteenth after it and at each eighth of its first half, where a chord may still
+be mended, and an eighth before its end, when the brain is told what the step was, so
+that its answer is there before the next line. Further ahead it looks in the background
+(`ponder`). For a moment at tick T the core is asked for a cut-off at T minus the lead;
+what it reports before that cut-off is what the decision knows, and nothing else.
 """
 
 from collections import deque
@@ -36,9 +36,12 @@ from jackcomp.pacing import Pacer
 from jackcomp.theory.chord import NO_CHORD, Chord
 from jackcomp.theory.key import Key
 from jackcomp.theory.vocabulary import CHORDS, chord_index
-from jackcomp.timeline.meter import Meter, step_at, step_start
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter, step_at, step_start
 
-EIGHTH_TICKS = 960
+SIXTEENTH_TICKS, EIGHTH_TICKS = 480, 960
+
+SOONEST_MEND_SECONDS = 0.12
+"""Nobody corrects himself sooner: two strokes would be one, with a flam."""
 
 PLAN_BARS = 3
 """A plan reaches this far, so that two bars are always scheduled ahead."""
@@ -58,7 +61,10 @@ ENTER_CONFIDENCE = 0.15
 LISTEN_TICKS = 1920
 """How long it listens to the first note of a phrase, at least, before it comes in."""
 
-SUSTAIN = 64
+HELD_BARS = 2
+"""Who holds a last note of the tonic for so many bars wants to end together."""
+
+SUSTAIN, DOWN = 64, 64
 
 _PARTS = (Part.CHORDS, Part.BASS)
 
@@ -160,6 +166,8 @@ class Accompanist:
     ai_weight : float
         0 listens to the counted tables alone, 1 to the brain alone; it may be set
         anew, and so may the arranger, between two reports.
+    thin_after_bars : int
+        After so many bars without a note it plays no more than is needed; 0 never.
     end_after_bars : int
         After so many bars without a note it ends; 0 never.
     pacer : Pacer, optional
@@ -172,6 +180,8 @@ class Accompanist:
         Whether it changes chords less readily.
     listen_beats : int
         How long it listens, at most, until it is sure enough to come in.
+    top_pedal : int or None
+        The controller whose press says that the form begins again.
     plan_bars : int
         How far a plan reaches.
     explain : callable, optional
@@ -188,12 +198,14 @@ class Accompanist:
         lead_ticks: int,
         fastest_ns_per_quarter: int,
         ai_weight: float,
+        thin_after_bars: int,
         end_after_bars: int,
         pacer: Pacer | None = None,
         mends: bool = True,
         remembers: bool = True,
         calm: bool = False,
         listen_beats: int = DEFAULT_LISTEN_BEATS,
+        top_pedal: int | None = None,
         plan_bars: int = PLAN_BARS,
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
@@ -206,12 +218,14 @@ class Accompanist:
         self.lead_ticks = lead_ticks
         self._fastest_ns = fastest_ns_per_quarter
         self.ai_weight = ai_weight
+        self._thin_after_bars = thin_after_bars
         self._end_after_bars = end_after_bars
         self.pacer = pacer
         self._mends = mends
         self._remembers = remembers
         self._manner = policy.CALM if calm else policy.READY
         self._listen_ticks = listen_beats * meter.beat_ticks
+        self._top_pedal = top_pedal
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
@@ -233,6 +247,8 @@ class Accompanist:
         self._plan: list[_Sounding] = []
         self._now: _Sounding | None = None
         self._key: Key | None = None
+        self._is_thin = False
+        self._top: int | None = None
         self._solo: deque[tuple[int, int, int]] = deque()
         self._held: set[int] = set()
         self._first_heard: int | None = None
@@ -330,15 +346,33 @@ class Accompanist:
             self._solo.append((tick, report.key, report.value))
             if self._first_heard is None:
                 self._first_heard = tick
+            if self._top is None:
+                self._top = self._bar_line_near(tick, upbeat=1 / 2)
         elif report.status == 0x80:
             self._ear.note_off(tick, report.key)
             self._held.discard(report.key)
         elif report.key == SUSTAIN:
-            self._ear.pedal(tick, report.value >= 64)
+            self._ear.pedal(tick, report.value >= DOWN)
+        elif report.key == self._top_pedal:
+            if report.value >= DOWN:
+                self._begin_again(tick)
+            return orders
         else:
             return orders
         self._last_heard = tick
         return orders
+
+    def _begin_again(self, tick: int) -> None:
+        """Hear that the form begins again, at the line that he means."""
+        line = self._bar_line_near(tick, upbeat=1 / 4)
+        if self._top is not None and line > self._top:
+            again, top = (step_at(self._meter, at)[0] for at in (line, self._top))
+            self._memory.begin_again(again, top)
+
+    def _bar_line_near(self, tick: int, upbeat: float) -> int:
+        """Return the next bar line, or the last one early in the bar."""
+        bar = self._meter.bar_ticks
+        return -(-(tick - round(upbeat * bar)) // bar) * bar
 
     def _settle(self, report: Report) -> None:
         """Note what a batch has become: only now is it sure what sounds."""
@@ -385,8 +419,9 @@ class Accompanist:
         middle = start + (end - start) // 2
         points = [(Point.LINE, start)] if start >= 0 else []
         if self._mends and start >= 0:
-            mends = range(start + EIGHTH_TICKS, middle + 1, EIGHTH_TICKS)
-            points += [(Point.MEND, tick) for tick in mends]
+            now = self._ns_per_quarter or self._fastest_ns
+            mends = mend_ticks(end - start, now)
+            points += [(Point.MEND, start + tick) for tick in mends]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
         # With a pacer the lead in ticks goes with the tempo, so it is asked late.
         lead = self._lead() if self.pacer is None else self.pacer.lead_ticks
@@ -463,14 +498,25 @@ class Accompanist:
     def _is_over(self, moment: Moment) -> bool:
         """Whether nothing new has come for so long that we end, on a bar line.
 
-        One who holds his last note ends with us, if it belongs to the tonic.
+        One who holds his last note ends with us, if it belongs to the tonic, and
+        sooner than one who rests.
         """
-        if not self._end_after_bars or moment.tick % self._meter.bar_ticks:
+        bars = self._end_after_bars
+        if not bars or moment.tick % self._meter.bar_ticks:
             return False
         if not self._held <= self._tonic_notes():
             return False
-        silence = moment.tick - self._last_heard
-        return silence >= self._end_after_bars * self._meter.bar_ticks
+        if self._held:
+            bars = min(bars, HELD_BARS)
+        return moment.tick - self._last_heard >= bars * self._meter.bar_ticks
+
+    def _thins(self, moment: Moment) -> bool:
+        """Whether to play thinly: from a line on, until he plays again."""
+        if not self._thin_after_bars or self._held:
+            return False
+        silence = moment.cutoff - self._last_heard
+        is_long = silence >= self._thin_after_bars * self._meter.bar_ticks
+        return is_long and (self._is_thin or moment.point is Point.LINE)
 
     def _tonic_notes(self) -> set[int]:
         """Return the MIDI notes of the tonic triad, as the key is heard."""
@@ -492,6 +538,7 @@ class Accompanist:
             self._replace([silence], (), key, vamp=False),
         ]
         self._now = None
+        self._is_thin = False
         self._first_heard = None
         self.end_tick = end
         return orders
@@ -508,8 +555,11 @@ class Accompanist:
         key = self._follow_key(heard)
         if self._explain is not None:
             self._explain(self._record(moment, place, belief, before, after, key))
-        if moment.point is Point.MEND and after == before:
+        is_thin = self._thins(moment)
+        stays = after == before and is_thin == self._is_thin
+        if moment.point is Point.MEND and stays:
             return []
+        self._is_thin = is_thin
         return [self._lay_plan(moment, after, belief, key)]
 
     def _record(
@@ -567,7 +617,10 @@ class Accompanist:
         ]
         starts = [moment.tick, *ends[:-1]]
         now = self._now
-        spans = [Span(*span) for span in zip(starts, ends, chords, strict=True)]
+        spans = [
+            Span(*span, is_thin=self._is_thin)
+            for span in zip(starts, ends, chords, strict=True)
+        ]
         if policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE:
             spans[0] = replace(spans[0], is_open=True)
         arrangement = self.arranger.arrange(
@@ -641,6 +694,24 @@ class Accompanist:
     def _ceiling(self, now: int) -> int | None:
         notes = [note for _, note, _ in self._recent(now)]
         return min(notes) if notes else None
+
+
+def mend_ticks(length: int, ns_per_quarter: int) -> list[int]:
+    """Say where in a grid step a chord may be mended, in ticks after its line.
+
+    At the eighths of its first half; and a sixteenth after the line, where what a note
+    on the line tells is first heard, unless that is too soon to be two strokes.
+
+    Parameters
+    ----------
+    length : int
+        Ticks of the step.
+    ns_per_quarter : int
+        The tempo.
+    """
+    seconds = ns_per_quarter * SIXTEENTH_TICKS / TICKS_PER_QUARTER / 1e9
+    sixteenth = [SIXTEENTH_TICKS] if seconds >= SOONEST_MEND_SECONDS else []
+    return [*sixteenth, *range(EIGHTH_TICKS, length // 2 + 1, EIGHTH_TICKS)]
 
 
 def _tonic_of(key: Key) -> Chord:

@@ -69,10 +69,12 @@ class Settings:
     click_keys: ByMeter = ()
     click_velocities: ByMeter = ()
     reverb: float = 0.25
-    end_after: int = 2
+    thin_after: int = 2
+    end_after: int = 4
     follow_tempo: bool = False
     tightness: float = 0.5
     tap_pedal: str = "none"
+    top_pedal: str = "none"
     start: str = "count-in"
     count_in: int = 1
     pickup: float = 0.0
@@ -129,6 +131,7 @@ def load_settings(
     }
     settings = Settings(**{field_of(key): value for key, value in values.items()})
     _check_clocks(settings)
+    _check_pedals(settings)
     return settings
 
 
@@ -144,6 +147,15 @@ def _check_clocks(settings: Settings) -> None:
         raise ConfigError(
             "midi_clock is 'follow', and JACK's transport is used too: let one of them "
             "set the time, with transport and start without it, or midi_clock 'none'"
+        )
+
+
+def _check_pedals(settings: Settings) -> None:
+    """Refuse one pedal for two things."""
+    if settings.tap_pedal == settings.top_pedal != "none":
+        raise ConfigError(
+            f"tap_pedal and top_pedal are both '{settings.tap_pedal}': choose 'soft' "
+            "for one of them and 'sostenuto' for the other"
         )
 
 

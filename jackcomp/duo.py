@@ -35,7 +35,7 @@ TAPPED_BPM = 20.0
 """The clock's tempo until four taps have set it: too slow to be ahead of them."""
 
 PEDALS = {"none": None, "sostenuto": 66, "soft": 67}
-"""The controllers that may tap."""
+"""The controllers that may tap, or say that the form begins again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +116,14 @@ def build_accompanist(
         lead_ticks=place.lead_ticks(fastest_ns_per_quarter),
         fastest_ns_per_quarter=fastest_ns_per_quarter,
         ai_weight=settings.ai_weight,
+        thin_after_bars=settings.thin_after,
         end_after_bars=settings.end_after,
         pacer=pacer,
         mends=mends,
         remembers=remembers,
         calm=settings.calm,
         listen_beats=settings.listen_beats,
+        top_pedal=PEDALS[settings.top_pedal],
         plan_bars=plan_bars,
         explain=explain,
     )

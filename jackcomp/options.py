@@ -260,8 +260,14 @@ MUSICAL = (
     ),
     _number("reverb", 0, 1, "SHARE", "Reverb; 0 is dry."),
     whole_option(
+        *("thin_after", 0, 64, "BARS"),
+        "Bars without a note after which chord and bass are only struck and held, "
+        "until you play again; 0: never.",
+    ),
+    whole_option(
         *("end_after", 0, 64, "BARS"),
-        "Bars without a note after which it ends on a held chord; 0: never.",
+        "Bars without a note after which it ends on a held chord, or at most two with "
+        "a note of the tonic held; 0: never.",
     ),
     _switch(
         *("follow_tempo", "--follow-tempo/--fixed-tempo"),
@@ -277,6 +283,12 @@ MUSICAL = (
         choice("none", "sostenuto", "soft"),
         "PEDAL",
         "Pedal that taps the tempo while it plays, a press a beat; default: none.",
+    ),
+    Option(
+        "top_pedal",
+        choice("none", "sostenuto", "soft"),
+        "PEDAL",
+        "Pedal that says: again from the top, at the next bar line; default: none.",
     ),
 )
 """Options of the music, live and rendered."""

@@ -23,6 +23,7 @@ from jackcomp.messages import (
 )
 from jackcomp.theory.chord import NO_CHORD
 from jackcomp.theory.key import parse_key
+from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import parse_meter
 
 RATE = 48_000
@@ -54,7 +55,7 @@ STRAIN = (60, 64, 67, 64, 65, 69, 72, 69, 67, 71, 74, 71, 72, 67, 64, 60) * 2
 def accompany(models):
     """Build an accompanist whose lead is `LEAD` ticks."""
 
-    def build(meter=FOUR, mends=True, **values):
+    def build(meter=FOUR, mends=True, explain=None, **values):
         # One tick is added to the lead, so that rounding never shortens it.
         frames = (LEAD - 1) * NS_PER_QUARTER * RATE // (1920 * 10**9)
         place = duo.Place(meter, NS_PER_QUARTER, RATE, frames)
@@ -64,6 +65,7 @@ def accompany(models):
             fastest_ns_per_quarter=NS_PER_QUARTER,
             models=models,
             mends=mends,
+            explain=explain,
         )
 
     return build
@@ -193,12 +195,13 @@ def cutoff_ticks(core):
 @pytest.mark.parametrize(
     ("meter", "moments"),
     [
-        # The line, eighths in the first half of a step, an eighth before its end.
-        ("4/4", (0, 960, 1920, 2880, 3840, 4800, 5760, 6720)),
-        ("3/4", (0, 960, 1920, 2880, 4800)),
-        ("6/8", (0, 960, 1920, 2880, 4800)),
-        ("2/4", (0, 960, 1920, 2880)),
-        ("5/4", (0, 960, 1920, 2880, 4800, 5760, 6720, 7680, 8640)),
+        # The line, a sixteenth later, eighths in the first half of a step, an eighth
+        # before its end.
+        ("4/4", (0, 480, 960, 1920, 2880, 3840, 4320, 4800, 5760, 6720)),
+        ("3/4", (0, 480, 960, 1920, 2880, 4800)),
+        ("6/8", (0, 480, 960, 1920, 2880, 4800)),
+        ("2/4", (0, 480, 960, 1920, 2880)),
+        ("5/4", (0, 480, 960, 1920, 2880, 4800, 5760, 6240, 6720, 7680, 8640)),
     ],
 )
 def test_cutoffs_are_exactly_the_lead_before_their_moments(accompany, meter, moments):
@@ -209,6 +212,15 @@ def test_cutoffs_are_exactly_the_lead_before_their_moments(accompany, meter, mom
     found = sorted(tick + LEAD for tick in cutoff_ticks(core))
     # The first line is too near for a cut-off before the start.
     assert found[: len(wanted) - 1] == wanted[1:]
+
+
+@pytest.mark.parametrize(("bpm", "moments_of_a_bar"), [(125, 10), (126, 8)])
+def test_nothing_is_mended_sooner_than_one_can_hear(accompany, bpm, moments_of_a_bar):
+    core = Core(accompany())
+    ns_per_quarter = bpm_to_ns_per_quarter(bpm)
+    core.tell(report(ReportKind.STARTED, 0, ns_per_quarter))
+    ticks = [tick for tick in cutoff_ticks(core) if BAR - 480 <= tick < 2 * BAR - 480]
+    assert len(ticks) == moments_of_a_bar
 
 
 def test_the_core_always_has_the_cutoffs_of_the_next_two_bars(accompany):
@@ -440,6 +452,51 @@ def test_it_ends_on_a_bar_line_after_so_many_bars_and_resumes(accompany, bars):
     assert core.accompanist.changes[-1].chord != NO_CHORD
 
 
+@pytest.mark.parametrize("upbeat", [(), ((-1920, 67),)])
+@pytest.mark.parametrize("pressed", [4 * BAR + 2000, 5 * BAR - 100, 5 * BAR + 900])
+def test_a_pedal_says_again_from_the_top(accompany, pressed, upbeat):
+    decisions = []
+    told = accompany(top_pedal="soft", explain=decisions.append)
+    otherwise = [(4 * BAR + tick, 66) for tick in range(0, 2 * BAR, 1920)]
+    pedal = [(pressed, CONTROL, 67, 127), (pressed + 500, CONTROL, 67, 0)]
+    solo = sorted([*notes([*upbeat, *MELODY, *otherwise]), *pedal])
+    Core(told).start(-BAR if upbeat else 0).play(solo, 6 * BAR)
+    remembered = {one.tick: one.memory_step for one in decisions}
+    assert remembered[5 * BAR + 1920] == 0
+    assert remembered[5 * BAR + 3840] == 1
+
+
+def strokes_in(core, part, bar):
+    """Count how often a part strikes in a bar, 0 is the first."""
+    ticks = {start for start, _, name, _ in core.plan if name is part}
+    return sum(tick // BAR == bar for tick in ticks)
+
+
+def test_it_plays_thinly_while_he_rests_until_he_plays_again(accompany):
+    melody = notes(MELODY[:8], 1900)  # they end in the second bar
+    again = notes([(7 * BAR + 400, 67), (7 * BAR + 2300, 71)])
+    core = Core(accompany(style="pop", thin_after=2)).start()
+    core.play([*melody, *again], 9 * BAR)
+    for part in (Part.CHORDS, Part.BASS):
+        assert strokes_in(core, part, 5) == strokes_in(core, part, 6) == 2
+        assert strokes_in(core, part, 2) > 2
+        assert strokes_in(core, part, 8) > 2
+
+
+@pytest.mark.parametrize("bars", [0, 6])
+def test_it_thins_no_sooner_than_is_asked(accompany, bars):
+    core = Core(accompany(style="pop", thin_after=bars)).start()
+    core.play(notes(MELODY[:8], 1900), 7 * BAR)
+    for part in (Part.CHORDS, Part.BASS):
+        assert strokes_in(core, part, 5) > 2
+
+
+def test_a_held_note_is_no_rest(accompany):
+    held = [*notes(MELODY[:8], 1900), (2 * BAR, ON, 62, 80)]
+    core = Core(accompany(style="pop", thin_after=2)).start().play(held, 7 * BAR)
+    assert strokes_in(core, Part.CHORDS, 5) > 2
+
+
 def test_it_goes_on_for_ever_with_end_after_0(accompany):
     core = Core(accompany(end_after=0)).start().play(notes(MELODY), 40 * BAR)
     assert not endings(core)
@@ -452,6 +509,13 @@ def test_a_held_last_note_of_the_tonic_ends_with_us(accompany):
     ending, _ = endings(core)
     assert ending.tick == 3 * BAR
     assert not core.accompanist.is_playing
+
+
+def test_who_holds_the_tonic_need_not_wait_as_long_as_who_rests(accompany):
+    held = [(0, ON, 60, 80), (1920, ON, 64, 80), (3840, OFF, 64, 0)]
+    core = Core(accompany(end_after=6, key=parse_key("C"))).start().play(held, 5 * BAR)
+    ending, _ = endings(core)
+    assert ending.tick == 3 * BAR
 
 
 def test_any_other_held_note_is_no_silence_but_a_lost_note_off_is(accompany):

@@ -157,6 +157,13 @@ def test_two_clocks_cannot_both_set_the_time(flags, message):
         load_settings(flags, None, {})
 
 
+def test_one_pedal_cannot_do_two_things():
+    flags = {"tap_pedal": "soft", "top_pedal": "soft"}
+    with pytest.raises(ConfigError, match="both 'soft': choose 'soft' for one of them"):
+        load_settings(flags, None, {})
+    assert load_settings(flags | {"top_pedal": "sostenuto"}, None, {})
+
+
 @pytest.mark.parametrize("transport", ["none", "follow", "lead"])
 def test_midi_clock_may_be_sent_whoever_sets_the_time(transport):
     settings = load_settings({"transport": transport, "midi_clock": "send"}, None, {})

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from zlib import crc32
 
 from jackcomp.arranger.pattern import Part, Style, Tone
-from jackcomp.arranger.rhythm import Counting, lay_strokes
+from jackcomp.arranger.rhythm import Counting, Stroke, lay_strokes
 from jackcomp.arranger.voicing import (
     Voicing,
     second_bass_note,
@@ -69,12 +69,15 @@ class Span:
     is_open : bool
         Root and fifth alone, for a chord that nobody is sure of: neither third nor
         seventh can then be wrong.
+    is_thin : bool
+        Chord and bass struck once and held, whatever the style: nobody plays along.
     """
 
     start: int
     end: int
     chord: Chord
     is_open: bool = False
+    is_thin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +187,7 @@ class Arranger:
         notes = [
             self._note(part, span.start, span.end, note, part.velocity)
             for part in self._style.parts
-            for note in _realise(
-                part, "bass" if part.name == "bass" else "all", voicing
-            )
+            for note in _realise(part, _whole(part), voicing)
         ]
         return _arrangement(notes, [voicing], intensity)
 
@@ -206,7 +207,7 @@ class Arranger:
         if span.is_open:
             notes = _leave_open(span.chord, notes)
         since = last.since if last.chord == span.chord else span.start
-        return Voicing(span.chord, notes, bass, since)
+        return Voicing(span.chord, notes, bass, since, span.is_thin)
 
     def _play(self, part: Part, span: Span, voicing: Voicing) -> list[Note]:
         """Return the notes of a part that start within a span."""
@@ -249,10 +250,13 @@ class Arranger:
         step, start = step_at(self._meter, tick)
         length = step_start(self._meter, step + 1) - start
         hits = part.repeat if voicing.since < start else part.change
+        strokes = lay_strokes(hits, self._counting, length)
+        if voicing.is_thin:
+            strokes = (Stroke(0, length, _whole(part), 0),)
         ends: dict[int, int] = {}
         notes = []
         # From the last stroke back, so that each key ends where it is struck again.
-        for stroke in reversed(lay_strokes(hits, self._counting, length)):
+        for stroke in reversed(strokes):
             begin = start + stroke.start
             velocity = (
                 part.velocity + stroke.velocity + self._accent(part, begin, start)
@@ -286,6 +290,11 @@ def _leave_open(chord: Chord, notes: tuple[int, ...]) -> tuple[int, ...]:
     fifths = [pc for pc in chord.pitch_classes if (pc - chord.root) % 12 in (6, 7, 8)]
     kept = tuple(note for note in notes if note % 12 in {chord.root, *fifths[:1]})
     return kept or notes
+
+
+def _whole(part: Part) -> Tone:
+    """Return what stands for all that a part can play of a chord."""
+    return "bass" if part.name == "bass" else "all"
 
 
 def _realise(part: Part, tone: Tone, voicing: Voicing) -> tuple[int, ...]:

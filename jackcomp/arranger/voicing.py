@@ -42,12 +42,15 @@ class Voicing:
         MIDI note; None for no chord.
     since : int
         Tick from which this chord has been sounding without a change.
+    is_thin : bool
+        Whether it is struck once and held, whatever the style.
     """
 
     chord: Chord
     notes: tuple[int, ...]
     bass: int | None
     since: int
+    is_thin: bool = False
 
 
 def voice_chord(

@@ -51,7 +51,7 @@ def test_a_strain_that_comes_round_is_remembered():
     assert found.semitones == 0
     assert found.chords.argmax() == 14 * (8 % 7)
     # Most before the step is heard; then what is heard counts for more.
-    assert recall(memory, STRAIN + 8, tune[8], 0).trust > 0.9 > found.trust + 0.2
+    assert recall(memory, STRAIN + 8, tune[8], 0).trust > 0.9 > found.trust + 0.1
 
 
 @pytest.mark.parametrize("semitones", [1, 5, 11])
@@ -75,6 +75,27 @@ def test_when_the_soloist_leaves_the_trust_is_gone_within_the_step():
         recall(memory, STRAIN + 8, notes, STEP // 2) for notes in (tune[8], other)
     )
     assert leaves.trust < stays.trust
+
+
+def test_who_says_that_it_begins_again_is_believed_until_he_plays_otherwise():
+    tune, other = melody(1), melody(5)
+    asked, told = FormMemory(METER), FormMemory(METER)
+    for memory in (asked, told):
+        play(memory, tune)
+        play(memory, other[:6], first=STRAIN)
+    step = STRAIN + 6
+    told.begin_again(step, 0)
+    before = recall(told, step, other[6], 0)
+    assert before.step == 0
+    assert before.trust > 0.5 > recall(asked, step, other[6], 0).trust
+    otherwise = recall(told, step, other[6]).trust
+    assert recall(told, step, tune[0]).trust > otherwise + 0.1
+    assert otherwise < before.trust - 0.3
+    for memory in (asked, told):
+        memory.close(step, sketch_of(tune[0]), belief(0))
+    after = recall(told, step + 1, tune[1])
+    assert after.step == 1
+    assert after.trust > recall(asked, step + 1, tune[1]).trust
 
 
 def test_what_is_new_is_not_trusted_as_what_comes_round():
