@@ -61,7 +61,7 @@ ENTER_CONFIDENCE = 0.15
 LISTEN_TICKS = 1920
 """How long it listens to the first note of a phrase, at least, before it comes in."""
 
-HELD_BARS = 2
+CLOSING_BARS = 2
 """Who holds a last note of the tonic for so many bars wants to end together."""
 
 SUSTAIN, DOWN = 64, 64
@@ -182,6 +182,9 @@ class Accompanist:
         How long it listens, at most, until it is sure enough to come in.
     top_pedal : int or None
         The controller whose press says that the form begins again.
+    notes_to_come : int or None
+        How many notes the solo has, if that is known: when all have come it ends as
+        soon as with one who holds his last note.
     plan_bars : int
         How far a plan reaches.
     explain : callable, optional
@@ -206,6 +209,7 @@ class Accompanist:
         calm: bool = False,
         listen_beats: int = DEFAULT_LISTEN_BEATS,
         top_pedal: int | None = None,
+        notes_to_come: int | None = None,
         plan_bars: int = PLAN_BARS,
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
@@ -226,6 +230,7 @@ class Accompanist:
         self._manner = policy.CALM if calm else policy.READY
         self._listen_ticks = listen_beats * meter.beat_ticks
         self._top_pedal = top_pedal
+        self._notes_to_come = notes_to_come
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
@@ -343,6 +348,8 @@ class Accompanist:
         if report.status == 0x90:
             self._ear.note_on(tick, report.key, report.value)
             self._held.add(report.key)
+            if self._notes_to_come is not None:
+                self._notes_to_come -= 1
             self._solo.append((tick, report.key, report.value))
             if self._first_heard is None:
                 self._first_heard = tick
@@ -506,8 +513,8 @@ class Accompanist:
             return False
         if not self._held <= self._tonic_notes():
             return False
-        if self._held:
-            bars = min(bars, HELD_BARS)
+        if self._held or self._notes_to_come == 0:
+            bars = min(bars, CLOSING_BARS)
         return moment.tick - self._last_heard >= bars * self._meter.bar_ticks
 
     def _thins(self, moment: Moment) -> bool:

@@ -70,7 +70,7 @@ class Settings:
     click_velocities: ByMeter = ()
     reverb: float = 0.25
     thin_after: int = 2
-    end_after: int = 4
+    end_after: int = 8
     follow_tempo: bool = False
     tightness: float = 0.5
     tap_pedal: str = "none"
@@ -87,6 +87,7 @@ class Settings:
     no_connect: bool = False
     record: Path | None = None
     view: str = "auto"
+    keys: bool = False
     stats: Path | None = None
     stress: bool = False
     debug: bool = False

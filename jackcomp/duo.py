@@ -103,6 +103,7 @@ def build_accompanist(
     mends: bool = True,
     remembers: bool = True,
     plan_bars: int = PLAN_BARS,
+    notes_to_come: int | None = None,
     explain: Callable[[Decision], None] | None = None,
 ) -> Accompanist:
     """Load the style, and the models unless they are given; join the rooms."""
@@ -125,6 +126,7 @@ def build_accompanist(
         listen_beats=settings.listen_beats,
         top_pedal=PEDALS[settings.top_pedal],
         plan_bars=plan_bars,
+        notes_to_come=notes_to_come,
         explain=explain,
     )
 
@@ -172,7 +174,8 @@ def build_pacer(
     tap_pedal = PEDALS[settings.tap_pedal]
     if start_mode(settings) in ("transport", "midi-clock"):
         return None
-    if not (settings.follow_tempo or tap_pedal or told is Told.TAPS):
+    taps = tap_pedal or settings.keys or told is Told.TAPS
+    if not (settings.follow_tempo or taps):
         return None
     return Pacer(
         PulseTracker(load_pulse_tables()),

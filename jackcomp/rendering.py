@@ -23,7 +23,7 @@ from jackcomp.engine.offline import OfflineHost, TimedMessage
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.messages import Order, Report, ReportKind, TempoChange
 from jackcomp.pacing import Told
-from jackcomp.solo import Solo, read_solo
+from jackcomp.solo import Solo, count_notes, read_solo
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.key import format_key
 from jackcomp.timeline.clock import Anchor, Timeline, bpm_to_ns_per_quarter
@@ -127,6 +127,7 @@ def perform(
         place,
         fastest_ns_per_quarter=min(tempos),
         pacer=duo.build_pacer(settings, place, Told.FIRST_BEAT, timeline.starts[0]),
+        notes_to_come=count_notes(solo.messages),
         explain=explain,
     )
     return play(

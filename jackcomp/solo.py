@@ -7,6 +7,7 @@ them too.
 """
 
 import io
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,11 @@ class Solo:
     title: str
 
 
+def count_notes(messages: Iterable[tuple[int, bytes]]) -> int:
+    """Count the notes that begin."""
+    return sum(data[0] & 0xF0 == 0x90 and data[2] > 0 for _, data in messages)
+
+
 def read_solo(path: Path) -> Solo:
     """Read a MIDI file of type 0 or 1.
 
@@ -86,7 +92,7 @@ def read_solo(path: Path) -> Solo:
         if message.type in _PLAYED and message.channel != DRUM_CHANNEL
     )
     notes = [tick for tick, data in messages if data[0] & 0xE0 == 0x80]
-    if not any(data[0] & 0xF0 == 0x90 and data[2] for _, data in messages):
+    if not count_notes(messages):
         raise ConfigError(
             f"MIDI file '{path}' has no notes outside channel 10 (drums): "
             "expected a solo"

@@ -55,7 +55,7 @@ STRAIN = (60, 64, 67, 64, 65, 69, 72, 69, 67, 71, 74, 71, 72, 67, 64, 60) * 2
 def accompany(models):
     """Build an accompanist whose lead is `LEAD` ticks."""
 
-    def build(meter=FOUR, mends=True, explain=None, **values):
+    def build(meter=FOUR, mends=True, notes_to_come=None, explain=None, **values):
         # One tick is added to the lead, so that rounding never shortens it.
         frames = (LEAD - 1) * NS_PER_QUARTER * RATE // (1920 * 10**9)
         place = duo.Place(meter, NS_PER_QUARTER, RATE, frames)
@@ -65,6 +65,7 @@ def accompany(models):
             fastest_ns_per_quarter=NS_PER_QUARTER,
             models=models,
             mends=mends,
+            notes_to_come=notes_to_come,
             explain=explain,
         )
 
@@ -516,6 +517,15 @@ def test_who_holds_the_tonic_need_not_wait_as_long_as_who_rests(accompany):
     core = Core(accompany(end_after=6, key=parse_key("C"))).start().play(held, 5 * BAR)
     ending, _ = endings(core)
     assert ending.tick == 3 * BAR
+
+
+def test_when_all_notes_have_come_it_ends_soon(accompany):
+    count = len(MELODY)
+    melody = notes(MELODY, 1900)  # they end in the fourth bar
+    for come, bars in ((count, 6), (count + 1, 10)):
+        playing = accompany(end_after=6, notes_to_come=come)
+        core = Core(playing).start().play(melody, 12 * BAR)
+        assert endings(core)[0].tick == bars * BAR
 
 
 def test_any_other_held_note_is_no_silence_but_a_lost_note_off_is(accompany):
