@@ -17,6 +17,8 @@ from jackcomp.config import Settings
 from jackcomp.engine.link import Engine
 from jackcomp.engine.swap import SoundFontSwap
 from jackcomp.errors import JackcompError
+from jackcomp.messages import TempoChange
+from jackcomp.pacing import Pacer
 from jackcomp.session import Session
 from jackcomp.state import state_file, write_state
 from jackcomp.worker import Worker
@@ -128,6 +130,22 @@ class Band:
             period,
         )
         self._accompanist.lead_ticks = place.lead_ticks(place.ns_per_quarter)
+
+    def tap(self) -> None:
+        """Hear a beat now, from whatever is not MIDI; any thread may call it."""
+        self._steer(lambda pacer, frame: pacer.tap(frame))
+
+    def nudge(self, seconds: float) -> None:
+        """Move the beat later, or earlier if negative; any thread may call it."""
+        self._steer(lambda pacer, frame: pacer.nudge(frame, seconds))
+
+    def _steer(self, steer: Callable[[Pacer, int], list[TempoChange]]) -> None:
+        """Let the worker steer the clock, if it goes and is ours."""
+        counters = self.engine.counters()
+        pacer = self._accompanist.pacer
+        if pacer is None or counters.last_tick is None:
+            return
+        self._worker.change(lambda _: [*steer(pacer, counters.last_frame)])
 
     def look(self, period: int) -> None:
         """Record, show and tell what has happened since the last look."""

@@ -18,6 +18,7 @@ from types import FrameType
 from jackcomp import duo
 from jackcomp.band import Band
 from jackcomp.config import Settings
+from jackcomp.control.keys import LEFT, RIGHT, SPACE, Keys
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.service import ServiceManager
 from jackcomp.station import Station
@@ -29,6 +30,9 @@ LOOK_SECONDS = 0.05
 SWITCH_SECONDS = 0.0005
 """The interpreter's lock changes hands this often, so that the worker need not wait
 for a busy thread (docs/decisions has the measurement)."""
+
+NUDGE_SECONDS = 0.01
+"""So much the beat is moved by an arrow key."""
 
 INTERRUPTED = 130
 DEFAULT_METER = "4/4"
@@ -71,6 +75,9 @@ def play(settings: Settings, load: Callable[[], Settings]) -> int:
         # Undone first: notes are released before anything else is put away.
         stack.callback(station.leave)
         ending.release = station.release
+        if settings.keys:
+            keys = stack.enter_context(_keys(band))
+            ending.give_back = keys.give_back
         if settings.stress:
             stack.enter_context(_stress())
         gc.collect()
@@ -111,6 +118,7 @@ class _Ending:
         self._asked: set[int] = set()
         self.code = 0
         self.release: Callable[[], None] = lambda: None
+        self.give_back: Callable[[], None] = lambda: None
 
     def wait(self, seconds: float) -> bool:
         with suppress(Empty):
@@ -127,6 +135,7 @@ class _Ending:
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT and self._is_set:
             self.release()
+            self.give_back()
             os._exit(INTERRUPTED)
         self.code = INTERRUPTED if number == signal.SIGINT else 0
         self._is_set = True
@@ -151,6 +160,18 @@ def _signals() -> Iterator[_Ending]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _keys(band: Band) -> Keys:
+    """Let the terminal's keys steer the clock."""
+    return Keys(
+        sys.stdin,
+        {
+            SPACE: band.tap,
+            LEFT: lambda: band.nudge(-NUDGE_SECONDS),
+            RIGHT: lambda: band.nudge(NUDGE_SECONDS),
+        },
+    )
 
 
 @contextmanager

@@ -344,6 +344,11 @@ LIVE = (
         "What the terminal shows: full (redrawn), plain (a line a chord), none; auto "
         "is full on a terminal, elsewhere plain.",
     ),
+    _switch(
+        *("keys", "--keys/--no-keys"),
+        "Keys of the terminal steer it: space taps the tempo, a key a beat, left and "
+        "right move the beat by 10 ms.",
+    ),
     Option("stats", _path, "FILE", "Write the counters there, a JSON line a second."),
     Option(
         "stress",

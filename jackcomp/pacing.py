@@ -149,6 +149,7 @@ class Pacer:
         self._taps: deque[float] = deque(maxlen=TAPS)
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
+        self._nudged = 0.0
         told = self._steering.told
         self.is_settled = told is not Told.NOTHING
         beat_tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
@@ -203,7 +204,7 @@ class Pacer:
                 and report.value >= DOWN
             )
         if is_tap:
-            return self._tap(report.frame)
+            return self.tap(report.frame)
         if not is_note or not self.is_counted_in:
             return []
         if self._first_note is None:
@@ -213,12 +214,29 @@ class Pacer:
         pulse = self._tracker.hear(seconds, report.key, report.value)
         if pulse is None or pulse.confidence < SURE:
             return []
+        pulse = replace(pulse, beat=pulse.beat + self._nudged)
         if not self.is_settled and self._settles(pulse):
             return self._join(report.frame, pulse)
         return self._steer(report.frame, pulse)
 
-    def _tap(self, frame: int) -> list[TempoChange]:
-        """Take the soloist's tap for a beat; two in a row make a tempo."""
+    def nudge(self, frame: int, seconds: float) -> list[TempoChange]:
+        """Move the beat, and keep it moved: later by so many seconds, or earlier.
+
+        Parameters
+        ----------
+        frame : int
+            Now.
+        seconds : float
+            Negative is earlier.
+        """
+        self._nudged += seconds
+        last = self.timeline.frame_to_tick(frame) // self._pulse_ticks
+        beat = self._seconds(self.timeline.tick_to_frame(last * self._pulse_ticks))
+        return self._steer(frame, Pulse(beat + seconds, self.period, 1.0))
+
+    def tap(self, frame: int) -> list[TempoChange]:
+        """Take a tap for a beat; two in a row make a tempo."""
+        self._nudged = 0.0
         seconds = self._seconds(frame)
         is_count_in = not self.is_counted_in
         gaps = [b - a for a, b in pairwise([*self._taps, seconds])]

@@ -63,8 +63,9 @@ MAY_IMPORT = {
     | {"accompanist", "arranger", "engine", "control", "config"}
     | {"outputs", "recording", "duo", "worker", "xruns"},
     "station": {"engine", "config", "errors"},
-    "band": BASE | {"engine", "config", "duo", "worker", "session", "changes", "state"},
-    "live": BASE | {"engine", "config", "duo", "band", "station", "service"},
+    "band": BASE
+    | {"engine", "config", "duo", "worker", "pacing", "session", "changes", "state"},
+    "live": BASE | {"engine", "config", "duo", "band", "control", "station", "service"},
     "rendering": BASE
     | {"accompanist", "pacing", "arranger", "decision", "engine", "config"}
     | {"solo", "outputs", "plot", "performance", "duo"},

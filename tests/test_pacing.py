@@ -169,6 +169,30 @@ def test_a_pedal_taps_a_new_tempo_while_it_plays(pace):
     assert late == pytest.approx([0] * 4, abs=0.02)
 
 
+@pytest.mark.parametrize("seconds", [0.01, -0.03])
+def test_the_beat_is_nudged_and_the_tempo_stays(pace, seconds):
+    pacer = pace(follows=False)
+    before = beats_of(pacer, 24)[15:]
+    assert pacer.nudge(4 * RATE, seconds)
+    after = beats_of(pacer, 24)[15:]
+    moved = [b - a for a, b in zip(before, after, strict=True)]
+    assert moved == pytest.approx([seconds] * len(moved), abs=1e-3)
+
+
+def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
+    plain, nudged = pace(), pace()
+    play_tune(plain, lambda _: 0.5, bars=1)
+    play_tune(nudged, lambda _: 0.5, bars=1)
+    nudged.nudge(round(2.1 * RATE), 0.02)
+    for pacer in (plain, nudged):
+        for beat in range(5, 16):
+            play(pacer, beat / 2)
+    late = [
+        b - a for a, b in zip(beats_of(plain, 18), beats_of(nudged, 18), strict=True)
+    ]
+    assert late[12:] == pytest.approx([0.02] * len(late[12:]), abs=2e-3)
+
+
 @pytest.mark.parametrize("bpm", [96, 132])
 def test_with_nothing_told_the_first_note_is_beat_one(pace, bpm):
     pacer = pace(Told.NOTHING)

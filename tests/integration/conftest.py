@@ -32,7 +32,13 @@ def wait_until(is_true: Callable[[], Any], what: str) -> None:
 class Program:
     """A process that runs jackcomp; what it says and counts can be read meanwhile."""
 
-    def __init__(self, command: Sequence[str], folder: Path, env: dict[str, str]):
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: Path,
+        env: dict[str, str],
+        stdin: int = subprocess.DEVNULL,
+    ):
         self._folder = folder
         with (
             (folder / "stdout").open("wb") as out,
@@ -40,7 +46,7 @@ class Program:
         ):
             self.process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=out,
                 stderr=err,
                 cwd=folder,
@@ -139,6 +145,7 @@ def play_live(
             runner: str | None = None,
             connects: bool = False,
             before: Sequence[str] = (),
+            stdin: int = subprocess.DEVNULL,
         ) -> Program:
             folder = tmp_path / f"live-{len(list(tmp_path.glob('live-*')))}"
             folder.mkdir()
@@ -150,6 +157,7 @@ def play_live(
                 + [str(argument) for argument in arguments],
                 folder,
                 environment,
+                stdin,
             )
             stack.callback(program.end)
             program.wait_until(lambda: program.stats.get("cycles"), "a first cycle")

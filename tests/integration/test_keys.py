@@ -1,0 +1,37 @@
+"""The terminal's keys steer what plays in the graph."""
+
+import os
+import termios
+import time
+
+import pytest
+
+pytestmark = [pytest.mark.jack, pytest.mark.synth, pytest.mark.slow]
+
+
+def test_space_taps_the_tempo_and_the_terminal_is_left_as_it_was(
+    jack_server, play_live
+):
+    far, near = os.openpty()
+    try:
+        before = termios.tcgetattr(near)
+        program = play_live(jack_server.name, "--keys", "--bpm", 90, stdin=near)
+        assert program.stats["bpm"] == pytest.approx(90)
+        for _ in range(4):
+            os.write(far, b" ")
+            time.sleep(0.4)  # the tempo that is tapped
+        program.wait_until(
+            lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
+        )
+        program.end()
+        assert termios.tcgetattr(near) == before
+    finally:
+        os.close(far)
+        os.close(near)
+
+
+def test_without_a_terminal_it_says_so_in_one_line(jack_server, run_jackcomp):
+    ended = run_jackcomp("--server", jack_server.name, "--keys")
+    assert ended.returncode == 1
+    assert "--keys wants a terminal" in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1
