@@ -1,10 +1,10 @@
 """Players who listen to the band, while the band listens to them.
 
 A recorded solo does not mind what is played with it; a player does. He has a tempo
-of his own, hears at every beat how far the band is away, makes up for a share of it
-before the next beat, and is not quite exact. Two things must then hold: both
-together must not drift away from his tempo, and after a rest he must find the band
-where he expects it.
+of his own, hears at every beat how far the band's nearest one is away, makes up for a
+share of it before the next beat, and is not quite exact. Two things must then hold:
+both together must not drift away from his tempo, and after a rest he must find the
+band where he expects it.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from jackcomp.ear.beat_filter import PulseTables
 from jackcomp.ear.pulse import PulseTracker
 from jackcomp.messages import Report, ReportKind
 from jackcomp.pacing import Pacer, Steering, Told
-from jackcomp.timeline.clock import Anchor, Timeline
+from jackcomp.timeline.clock import Anchor, Timeline, ns_per_quarter_to_bpm
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
 
 RATE = 48_000
@@ -31,7 +31,7 @@ BARLESS = Meter(1, 4)
 ADAPTS = 0.3
 BEAT_NOISE_SECONDS = 0.010
 NOTE_NOISE_SECONDS = 0.008
-LONG_BEATS = 800
+LONG_BEATS, LAST_BEATS = 800, 100
 RESTS = (4, 8, 16)
 BEFORE_REST, AFTER_REST = 32, 12
 LATER = 8
@@ -39,10 +39,19 @@ LATER = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Duet:
-    """When the player's beats were, and those of the band; seconds."""
+    """What was heard at each of the player's beats.
+
+    Attributes
+    ----------
+    player, band : ndarray, shape=(beats,), float64
+        When it was, and the band's nearest one, in seconds.
+    bpm : ndarray, shape=(beats,), float64
+        The band's tempo there.
+    """
 
     player: NDArray[np.float64]
     band: NDArray[np.float64]
+    bpm: NDArray[np.float64]
 
     @property
     def in_phase(self) -> NDArray[np.bool_]:
@@ -95,13 +104,18 @@ def play_duet(
     period = loop.period
     clock = Anchor(0, 0, round(period * 1e9), RATE)
     pacer = make_pacer(tables, clock, Told.COUNT_IN, tightness)
-    player, band = [0.0], []
+    player, band, bpm = [0.0], [], []
     for beat in range(beats):
         now = player[-1]
-        tick = beat * TICKS_PER_QUARTER
-        band.append(pacer.timeline.tick_to_frame(tick) / RATE)
+        tick = pacer.timeline.frame_to_tick(round(now * RATE))
+        nearest = round(tick / TICKS_PER_QUARTER) * TICKS_PER_QUARTER
+        band.append(pacer.timeline.tick_to_frame(nearest) / RATE)
+        bpm.append(ns_per_quarter_to_bpm(pacer.timeline.anchor_at(tick).ns_per_quarter))
         noise = rng.normal(0, BEAT_NOISE_SECONDS)
-        player.append(now + period - ADAPTS * (now - band[-1]) + noise)
+        late = now - band[-1]
+        # A beat that is nearer to his next or last one is none of this one's.
+        heeded = late if abs(late) <= period / 2 else 0.0
+        player.append(now + period - ADAPTS * heeded + noise)
         if beat in rest:
             continue
         for place, note, velocity in loop.notes_of(beat):
@@ -109,7 +123,11 @@ def play_duet(
             seconds += rng.normal(0, NOTE_NOISE_SECONDS)
             report = report_note(pacer.timeline, seconds, note, velocity)
             pacer.hear(report, report.tick or 0)
-    return Duet(np.array(player[:-1]), np.array(band))
+    return Duet(np.array(player[:-1]), np.array(band), np.array(bpm))
+
+
+def _span(times: NDArray[np.float64]) -> float:
+    return float(times[-1] - times[0])
 
 
 class _Loop:
@@ -136,26 +154,30 @@ class _Loop:
 def measure_players(
     songs: Sequence[TimedSong], tables: PulseTables, tightness: float
 ) -> tuple[dict[str, object], Duet]:
-    """Measure a long duet, and re-entries after rests; gives the long one too."""
-    long = play_duet(songs[0], LONG_BEATS, np.random.default_rng(0), tables, tightness)
-    tempo = 60 / np.diff(long.player)
-    own = 60 / _Loop(songs[0]).period
+    """Measure long duets, and re-entries after rests; gives the first long one too.
+
+    ``tempo_off`` is how far a player's tempo over his last 25 bars is from his own, as
+    a share of it; and the largest of all songs. ``in_phase`` counts all beats.
+    """
+    duets = [
+        play_duet(song, LONG_BEATS, np.random.default_rng(number), tables, tightness)
+        for number, song in enumerate(songs)
+    ]
+    off = [
+        abs(_Loop(song).period * LAST_BEATS / _span(duet.player[-LAST_BEATS - 1 :]) - 1)
+        for song, duet in zip(songs, duets, strict=True)
+    ]
     spiral = {
-        "song": songs[0].id,
+        "songs": len(songs),
         "bars": LONG_BEATS // 4,
-        "own_bpm": own,
-        "bpm_first_100": float(tempo[:100].mean()),
-        "bpm_last_100": float(tempo[-100:].mean()),
-        "largest_deviation": float(
-            np.abs(np.convolve(tempo, np.full(16, 1 / 16), "valid") / own - 1).max()
-        ),
-        "in_phase": float(long.in_phase.mean()),
-        "asynchrony_ms": float(1000 * (long.player - long.band).std()),
+        "tempo_off": float(np.median(off)),
+        "largest_tempo_off": float(max(off)),
+        "in_phase": float(np.mean([duet.in_phase.mean() for duet in duets])),
     }
     entries = {}
     for beats in RESTS:
         rest = range(BEFORE_REST, BEFORE_REST + beats)
-        duets = [
+        again = [
             play_duet(
                 *(song, rest.stop + AFTER_REST, np.random.default_rng(number)),
                 *(tables, tightness, rest),
@@ -163,10 +185,10 @@ def measure_players(
             for number, song in enumerate(songs)
         ]
         entries[str(beats)] = {
-            "first_beat": float(np.mean([duet[rest.stop] for duet in duets])),
-            "eight_later": float(np.mean([duet[rest.stop + LATER] for duet in duets])),
+            "first_beat": float(np.mean([duet[rest.stop] for duet in again])),
+            "eight_later": float(np.mean([duet[rest.stop + LATER] for duet in again])),
         }
-    return {"listening": spiral, "re_entry": entries}, long
+    return {"listening": spiral, "re_entry": entries}, duets[0]
 
 
 def draw_duet(duet: Duet, path: Path, title: str) -> None:
@@ -179,11 +201,8 @@ def draw_duet(duet: Duet, path: Path, title: str) -> None:
 
     figure, (above, below) = pyplot.subplots(2, 1, figsize=(9, 5), sharex=True)
     bars = np.arange(len(duet.player)) / 4
-    for name, times, colour in (
-        ("player", duet.player, "C1"),
-        ("jackcomp", duet.band, "C0"),
-    ):
-        above.plot(bars[1:], 60 / np.diff(times), colour, linewidth=0.7, label=name)
+    above.plot(bars[1:], 60 / np.diff(duet.player), "C1", linewidth=0.7, label="player")
+    above.plot(bars, duet.bpm, "C0", linewidth=0.7, label="jackcomp")
     above.set_ylabel("beats a minute")
     above.legend(loc="upper right")
     above.set_title(title)

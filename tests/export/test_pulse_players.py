@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,5 +46,5 @@ def test_nobody_plays_in_a_rest_and_the_band_goes_on(song, tables):
 
 def test_a_band_elsewhere_is_not_in_phase(song, tables):
     duet = play_duet(song, 20, np.random.default_rng(0), tables, 0.5)
-    late = type(duet)(duet.player, duet.band + 0.12)
+    late = replace(duet, band=duet.band + 0.12)
     assert not late.in_phase.any()
