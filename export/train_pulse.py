@@ -26,13 +26,14 @@ from export.pulse_songs import TimedSong
 from export.songs import LEADSHEET_FILES
 from jackcomp.ear import beat_filter, pulse
 from jackcomp.ear.beat_filter import (
-    LAYOUT_BINS,
     LONGEST_BLUR_BEATS,
     N_INPUTS,
     N_PHASES,
     N_TEMPI,
+    REMEMBERED,
     TRAITS,
     BeatFilter,
+    lay_out,
 )
 from jackcomp.ear.pulse_tables import read_tables, write_tables
 from jackcomp.tables import checksum
@@ -45,10 +46,8 @@ PARITY = 1e-2  # of the belief in one cell: single against double precision
 class Settings:
     """Everything that decides the result; copied to the card."""
 
-    hidden: int = 64
-    steps: int = 700
-    fall_steps: int = 1000
-    cool_down_steps: int = 160
+    hidden: int = 128
+    steps: int = 4500
     warm_up_steps: int = 20
     batch_songs: int = 12
     batch_onsets: int = 96
@@ -107,7 +106,10 @@ class PulseFilter(nn.Module):
         """Return what every onset says, (songs, onsets, tempi, phases)."""
         songs, onsets = batch.elapsed.shape
         with torch.no_grad():
-            laid = _lay_out(torch.from_numpy(batch.ago), torch.from_numpy(batch.past))
+            past = batch.past.reshape(songs * onsets, REMEMBERED, TRAITS)
+            ago = batch.ago.reshape(songs * onsets, REMEMBERED)
+            grid = lay_out(ago, past[..., 1:]).astype(np.float32)
+            laid = torch.from_numpy(grid).flatten(2)
             own = torch.from_numpy(batch.own).reshape(-1, 1, TRAITS - 1)
             tempo = torch.stack([LOG_PERIODS**power for power in (1, 2, 3)], dim=1)
             inputs = torch.cat(
@@ -198,8 +200,7 @@ def train(settings: Settings, sources: Sequence[Sequence[TimedSong]]) -> PulseFi
     begun, smooth = time.monotonic(), math.nan
     for step in range(settings.steps):
         warm = min(1.0, (step + 1) / settings.warm_up_steps)
-        fall = 0.505 + 0.495 * math.cos(math.pi * step / settings.fall_steps)
-        fall *= min(1.0, (settings.steps - step) / settings.cool_down_steps)
+        fall = 0.5 + 0.5 * math.cos(math.pi * step / settings.steps)
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = rate * warm * fall
         batch = lay_batch(sources, rng, settings.batch_songs, settings.batch_onsets)
@@ -250,28 +251,6 @@ def check_parity(
             apart = np.abs(shipped.belief - expected[song, onset]).max()
             worst = max(worst, float(apart))
     return worst
-
-
-def _lay_out(ago: Tensor, past: Tensor) -> Tensor:
-    """Lay onsets out in beats, (all onsets, tempi, traits * bins); as `BeatFilter`."""
-    ago, past = ago.flatten(0, 1), past.flatten(0, 1)
-    beats = ago[:, None] / PERIODS[:, None]
-    near = beat_filter.NEAR_BEATS
-    far = near * beat_filter.NEAR_BINS + beat_filter.FAR_BINS * (beats - near)
-    place = torch.where(beats < near, beat_filter.NEAR_BINS * beats, far)
-    row, tempo, onset = torch.nonzero(
-        (ago[:, None] > 0) & (place < LAYOUT_BINS - 1), as_tuple=True
-    )
-    place = place[row, tempo, onset]
-    slot = place.floor()
-    share = (place - slot)[:, None]
-    index = (row * N_TEMPI + tempo) * LAYOUT_BINS + slot.long()
-    traits = past[row, onset]
-    laid = torch.zeros(len(ago) * N_TEMPI * LAYOUT_BINS, TRAITS)
-    laid.index_add_(0, index, traits * (1 - share))
-    laid.index_add_(0, index + 1, traits * share)
-    laid = laid.reshape(len(ago), N_TEMPI, LAYOUT_BINS, TRAITS)
-    return laid.transpose(2, 3).reshape(len(ago), N_TEMPI, TRAITS * LAYOUT_BINS)
 
 
 def _hill(distance: Tensor, deviation: float) -> Tensor:

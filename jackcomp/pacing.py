@@ -35,10 +35,10 @@ REACH = 0.25
 SEARCH_REACH = 0.9
 """The same while nobody plays along yet."""
 
-SURE = 0.3
+SURE = 0.15
 """Confidence from which on the clock follows; below it holds its tempo."""
 
-SETTLED, SETTLED_ONSETS, SETTLED_BEATS = 0.5, 4, 3
+SETTLED, SETTLED_ONSETS, SETTLED_BEATS = 0.6, 4, 3
 """Confidence, onsets in a row, and beats since the first, before the band comes in."""
 
 LEAD_MARGIN = 1.3
