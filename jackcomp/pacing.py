@@ -45,6 +45,9 @@ LEAD_MARGIN = 1.3
 """The lead still holds when the tempo has risen so much since it was counted."""
 
 TAPS, MOST_UNEVEN = 4, 1.5
+LONGEST_TAP_SECONDS = 3.0
+"""Who waits longer begins to tap anew: 20 beats a minute."""
+
 NOTE_ON, CONTROL, DOWN = 0x90, 0xB0, 64
 
 
@@ -230,15 +233,18 @@ class Pacer:
             Negative is earlier.
         """
         self._nudged += seconds
-        last = self.timeline.frame_to_tick(frame) // self._pulse_ticks
-        beat = self._seconds(self.timeline.tick_to_frame(last * self._pulse_ticks))
+        # From a beat after all that was asked for: quick presses add up.
+        tick = max(self.timeline.frame_to_tick(frame), self.timeline.starts[-1])
+        tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
+        beat = self._seconds(self.timeline.tick_to_frame(tick))
         return self._steer(frame, Pulse(beat + seconds, self.period, 1.0))
 
     def tap(self, frame: int) -> list[TempoChange]:
         """Take a tap for a beat; two in a row make a tempo."""
-        self._nudged = 0.0
         seconds = self._seconds(frame)
         is_count_in = not self.is_counted_in
+        if self._taps and seconds - self._taps[-1] > LONGEST_TAP_SECONDS:
+            self._taps.clear()
         gaps = [b - a for a, b in pairwise([*self._taps, seconds])]
         if gaps and max(gaps) > MOST_UNEVEN * min(gaps):
             self._taps.clear()
@@ -247,6 +253,7 @@ class Pacer:
         if not gaps or (is_count_in and not self.is_counted_in):
             return []
         pulse = Pulse(seconds, sum(gaps) / len(gaps), 1.0)
+        self._nudged = 0.0
         self._tracker.reset(pulse.period, pulse.beat)
         if is_count_in:
             return self._place(frame, pulse, -self._pulse_ticks)

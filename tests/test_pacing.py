@@ -179,6 +179,24 @@ def test_the_beat_is_nudged_and_the_tempo_stays(pace, seconds):
     assert moved == pytest.approx([seconds] * len(moved), abs=1e-3)
 
 
+def test_quick_nudges_add_up(pace):
+    pacer = pace(follows=False)
+    before = beats_of(pacer, 24)[18:]
+    for press in range(5):
+        pacer.nudge(round((4 + press * 0.03) * RATE), 0.01)
+    after = beats_of(pacer, 24)[18:]
+    moved = [b - a for a, b in zip(before, after, strict=True)]
+    assert moved == pytest.approx([0.05] * len(moved), abs=2e-3)
+
+
+def test_a_tap_after_a_long_time_begins_anew(pace):
+    pacer = pace(follows=False)
+    assert pacer.tap(4 * RATE) == []
+    assert pacer.tap(60 * RATE) == []
+    assert pacer.tap(round(60.5 * RATE))
+    assert pacer.bpm == pytest.approx(120, rel=0.01)
+
+
 def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
     plain, nudged = pace(), pace()
     play_tune(plain, lambda _: 0.5, bars=1)
