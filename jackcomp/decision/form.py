@@ -60,9 +60,10 @@ WEIGHTS: NDArray[np.float64] = np.array(
     ]
 )
 
-TOLD = 5.0
+TOLD, TOLD_STEPS = 5.0, max(SPANS)
 """Log-odds for the place that the soloist has named: by itself it is likelier than not,
-and what he plays then may still contradict it. Chosen, not fitted: no corpus has it."""
+and what he plays then may still contradict it. Chosen, not fitted: no corpus has it.
+After so many steps all that is compared was played since, and speaks for itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +111,7 @@ class FormMemory:
         """Forget the song."""
         self._first = 0
         self._count = 0
-        self._told: int | None = None
+        self._told: tuple[int, int] | None = None
         self._sketches = np.zeros((CAPACITY, 12, 2 * N_CELLS), np.float32)
         self._energies = np.zeros(CAPACITY)
         self._beliefs = np.zeros((CAPACITY, N_CHORDS), np.float32)
@@ -143,12 +144,14 @@ class FormMemory:
     def begin_again(self, step: int, top: int) -> None:
         """Hear that from ``step`` on everything comes as it came from ``top`` on.
 
+        It counts for the `TOLD_STEPS` from there.
+
         Parameters
         ----------
         step, top : int
             Grid step numbers, ``top`` the lower one; at the same place of the bar.
         """
-        self._told = step - top
+        self._told = step, step - top
 
     def recall(
         self, step: int, sketch: NDArray[np.float32], heard_ticks: int
@@ -171,7 +174,9 @@ class FormMemory:
         features = self._describe(rows, sketch, heard_ticks)
         scores = features @ self._weights
         if self._told is not None:
-            scores[rows == self._count - self._told, 0] += TOLD
+            since, distance = self._told
+            if 0 <= step - since < TOLD_STEPS:
+                scores[rows == self._count - distance, 0] += TOLD
         scores = scores.ravel()
         best = np.argsort(-scores, kind="stable")[:N_BEST]
         odds = np.exp(scores[best])

@@ -98,6 +98,23 @@ def test_who_says_that_it_begins_again_is_believed_until_he_plays_otherwise():
     assert after.trust > recall(asked, step + 1, tune[1]).trust
 
 
+def test_what_was_told_counts_from_its_place_on_and_lapses():
+    tune, other = melody(1), melody(5, 2 * STRAIN)
+    asked, told = FormMemory(METER), FormMemory(METER)
+    for memory in (asked, told):
+        play(memory, tune)
+    told.begin_again(STRAIN + 2, 2)
+    trusts = []
+    for step, notes in enumerate(other[:14], start=STRAIN):
+        by_asking, by_telling = (recall(m, step, notes, 0).trust for m in (asked, told))
+        trusts.append(by_telling - by_asking)
+        for memory in (asked, told):
+            memory.close(step, sketch_of(notes), belief(0))
+    assert trusts[:2] == [0, 0]
+    assert min(trusts[2:10]) > 0.1
+    assert trusts[10:] == [0] * 4
+
+
 def test_what_is_new_is_not_trusted_as_what_comes_round():
     tune, memory = melody(4), FormMemory(METER)
     play(memory, tune)
