@@ -149,6 +149,22 @@ def _check_clocks(settings: Settings) -> None:
             "midi_clock is 'follow', and JACK's transport is used too: let one of them "
             "set the time, with transport and start without it, or midi_clock 'none'"
         )
+    others = {
+        "midi_clock": settings.midi_clock == "follow",
+        "transport": settings.transport == "follow",
+        "start": settings.start == "transport",
+    }
+    ours = {
+        "follow_tempo": settings.follow_tempo,
+        "tap_pedal": settings.tap_pedal != "none",
+        "keys": settings.keys,
+    }
+    if any(others.values()) and any(ours.values()):
+        other, own = (next(k for k, on in d.items() if on) for d in (others, ours))
+        raise ConfigError(
+            f"with {other} '{getattr(settings, other)}' another program sets the "
+            f"tempo, and {own} is to set it too: leave one of them out"
+        )
 
 
 def _check_pedals(settings: Settings) -> None:

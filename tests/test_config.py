@@ -150,6 +150,15 @@ def test_a_bar_clicks_low_and_leads_to_the_next(meter, keys, velocities):
         ({"midi_clock": "follow", "transport": "follow"}, "let one of them"),
         ({"midi_clock": "follow", "transport": "lead"}, "let one of them"),
         ({"midi_clock": "follow", "start": "transport"}, "let one of them"),
+        (
+            {"transport": "follow", "follow_tempo": "true"},
+            "'follow'.* and follow_tempo",
+        ),
+        ({"start": "transport", "tap_pedal": "soft"}, "'transport'.* and tap_pedal"),
+        (
+            {"midi_clock": "follow", "keys": "true"},
+            "with midi_clock 'follow'.* and keys",
+        ),
     ],
 )
 def test_two_clocks_cannot_both_set_the_time(flags, message):
