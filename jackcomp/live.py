@@ -11,14 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from types import FrameType
 
 from jackcomp import duo
 from jackcomp.band import Band
 from jackcomp.config import Settings
-from jackcomp.control.keys import LEFT, RIGHT, SPACE, Keys
+from jackcomp.control.keys import LEFT, RIGHT, SPACE, reading_keys
 from jackcomp.engine.soundfont import find_soundfont
 from jackcomp.service import ServiceManager
 from jackcomp.station import Station
@@ -71,13 +71,12 @@ def play(settings: Settings, load: Callable[[], Settings]) -> int:
         band = stack.enter_context(Band(settings, load, place, soundfont))
         manager = ServiceManager(band.say)
         stack.callback(manager.close)
+        if settings.keys:
+            ending.give_back = stack.enter_context(_keys(band))
         station = Station(settings, band.engine, band.adapt, band.say)
         # Undone first: notes are released before anything else is put away.
         stack.callback(station.leave)
         ending.release = station.release
-        if settings.keys:
-            keys = stack.enter_context(_keys(band))
-            ending.give_back = keys.give_back
         if settings.stress:
             stack.enter_context(_stress())
         gc.collect()
@@ -162,9 +161,9 @@ def _signals() -> Iterator[_Ending]:
             signal.signal(number, handler)
 
 
-def _keys(band: Band) -> Keys:
+def _keys(band: Band) -> AbstractContextManager[Callable[[], None]]:
     """Let the terminal's keys steer the clock."""
-    return Keys(
+    return reading_keys(
         sys.stdin,
         {
             SPACE: band.tap,

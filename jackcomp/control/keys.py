@@ -10,9 +10,9 @@ import select
 import termios
 import threading
 import tty
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Self, TextIO
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TextIO
 
 from jackcomp.errors import ConfigError
 
@@ -21,8 +21,11 @@ SPACE, LEFT, RIGHT = " ", "\x1b[D", "\x1b[C"
 _MOST_BYTES = 64
 
 
-class Keys:
-    """Reads keys until it is closed, or the terminal goes away.
+@contextmanager
+def reading_keys(
+    stream: TextIO, actions: Mapping[str, Callable[[], None]]
+) -> Iterator[Callable[[], None]]:
+    """Read keys until the context ends, or the terminal goes away.
 
     Parameters
     ----------
@@ -31,67 +34,59 @@ class Keys:
     actions : mapping
         What each key does; other keys do nothing. Called in the reading thread.
 
+    Yields
+    ------
+    callable
+        Leaves the terminal as it was, for whoever ends without leaving the context.
+
     Raises
     ------
     ConfigError
         If the stream is no terminal.
     """
-
-    def __init__(
-        self, stream: TextIO, actions: Mapping[str, Callable[[], None]]
-    ) -> None:
-        if not stream.isatty():
-            raise ConfigError(
-                "--keys wants a terminal as standard input: start jackcomp in one, or "
-                "use --tap-pedal"
-            )
-        self._terminal = stream.fileno()
-        self._actions = actions
-        self._was = termios.tcgetattr(self._terminal)
-        self._end, self._ending = os.pipe()
-        self._thread = threading.Thread(
-            target=self._read, name="jackcomp-keys", daemon=True
+    if not stream.isatty():
+        raise ConfigError(
+            "--keys wants a terminal as standard input: start jackcomp in one, or use "
+            "--tap-pedal"
         )
+    terminal = stream.fileno()
+    was = termios.tcgetattr(terminal)
+    end, ending = os.pipe()
+    reader = threading.Thread(
+        target=_read, args=(terminal, end, actions), name="jackcomp-keys", daemon=True
+    )
 
-    def __enter__(self) -> Self:
-        """Take the terminal over, and listen."""
-        tty.setcbreak(self._terminal)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Listen no more, and give the terminal back."""
-        os.close(self._ending)
-        self._thread.join()
-        os.close(self._end)
-        self.give_back()
-
-    def give_back(self) -> None:
-        """Leave the terminal as it was, if it is still there."""
+    def give_back() -> None:
         try:
-            termios.tcsetattr(self._terminal, termios.TCSADRAIN, self._was)
+            termios.tcsetattr(terminal, termios.TCSADRAIN, was)
         except termios.error:
             return  # it has gone, and its settings with it
 
-    def _read(self) -> None:
-        while True:
-            ready, _, _ = select.select([self._terminal, self._end], [], [])
-            if self._end in ready:
-                return
-            try:
-                data = os.read(self._terminal, _MOST_BYTES)
-            except OSError:
-                return  # the terminal has gone
-            if not data:
-                return
-            for key in split_keys(data.decode("utf-8", "replace")):
-                if key in self._actions:
-                    self._actions[key]()
+    try:
+        tty.setcbreak(terminal)
+        reader.start()
+        yield give_back
+    finally:
+        os.close(ending)
+        reader.join()
+        os.close(end)
+        give_back()
+
+
+def _read(terminal: int, end: int, actions: Mapping[str, Callable[[], None]]) -> None:
+    while True:
+        ready, _, _ = select.select([terminal, end], [], [])
+        if end in ready:
+            return
+        try:
+            data = os.read(terminal, _MOST_BYTES)
+        except OSError:
+            return  # the terminal has gone
+        if not data:
+            return
+        for key in split_keys(data.decode("utf-8", "replace")):
+            if key in actions:
+                actions[key]()
 
 
 def split_keys(text: str) -> list[str]:
