@@ -22,7 +22,7 @@ from export.lessons import clock_notes, label_steps
 from export.songs import LEADSHEET_FILES, Song, read_songs
 from export.stage import BarMap, main_meter
 from jackcomp import duo
-from jackcomp.accompanist import EIGHTH_TICKS, mend_ticks
+from jackcomp.accompanist import EIGHTH_TICKS, SIXTEENTH_TICKS, mend_ticks
 from jackcomp.decision import form, fusion
 from jackcomp.decision.fusion import Evidence, PoolWeights
 from jackcomp.decision.policy import READY, TRIAD_OF, Manner, Moment, choose
@@ -33,7 +33,12 @@ from jackcomp.theory.vocabulary import NO_CHORD_INDEX
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import Meter, step_at, step_start
 
-POINTS = {"line": 0, "sixteenth": 480, "eighth": 960, "quarter": 1920}
+POINTS = {
+    "line": 0,
+    "sixteenth": SIXTEENTH_TICKS,
+    "eighth": EIGHTH_TICKS,
+    "quarter": 2 * EIGHTH_TICKS,
+}
 """Ticks after the line of a step; a last one, the close, is near its end."""
 N_POINTS = len(POINTS) + 1
 LEAD_MS = 45.0

@@ -32,7 +32,7 @@ from jackcomp.messages import (
     Report,
     ReportKind,
 )
-from jackcomp.pacing import Pacer
+from jackcomp.pacing import DOWN, Pacer
 from jackcomp.theory.chord import NO_CHORD, Chord
 from jackcomp.theory.key import Key
 from jackcomp.theory.vocabulary import CHORDS, chord_index
@@ -64,7 +64,7 @@ LISTEN_TICKS = 1920
 CLOSING_BARS = 2
 """Who holds a last note of the tonic for so many bars wants to end together."""
 
-SUSTAIN, DOWN = 64, 64
+SUSTAIN = 64
 
 _PARTS = (Part.CHORDS, Part.BASS)
 
@@ -592,6 +592,7 @@ class Accompanist:
             memory_trust=recalled.trust,
             memory_step=recalled.step,
             pooled=policy.top_chords(belief.chords),
+            worth=policy.top_triads(belief.chords),
             key=key,
             key_probability=float(heard.keys.max()),
             keys=policy.top_keys(heard.keys),

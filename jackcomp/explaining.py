@@ -1,9 +1,9 @@
 """What ``--explain`` wrote, as a page to read.
 
 The file has a JSON object a line, one a decision (`decision.policy.Decision`). The
-page tells for each where it is, what it changed, how sure it was, and who said what:
-all of them together (pool), the ear's network and its counted tables, the brain, and
-the form memory with the bar that it remembered.
+page tells for each where it is, what it changed, and how sure it was; what was worth
+most; and who found what likely: all of them together (pool), the ear's network and its
+counted tables, the brain, and the form memory with the step that it remembered.
 """
 
 import json
@@ -15,7 +15,7 @@ from jackcomp.errors import ConfigError
 from jackcomp.theory.key import parse_key
 from jackcomp.theory.pitch import spell_pitch_class
 
-VOICES = ("pool", "ear", "tables", "brain", "memory")
+VOICES = ("worth", "pool", "ear", "tables", "brain", "memory")
 """Who is quoted, in the order of the page."""
 
 

@@ -18,6 +18,7 @@ RECORD = {
     "memory_trust": 0.71,
     "memory_step": 3,
     "pool": [["F:maj", 0.8]],
+    "worth": [["F:maj", 0.86], ["D:min", 0.31]],
     "key": "F",
     "key_probability": 0.77,
     "keys": [["F", 0.77], ["Dm", 0.1]],
@@ -41,6 +42,7 @@ def test_a_change_is_told_with_all_who_spoke(file):
     page = read_page(file)
     for text in (
         "1:3.5  C:maj -> F:maj  sure 0.81, inside, key F (F 0.77  Dm 0.10)",
+        "worth  F:maj 0.86  D:min 0.31",
         "F:maj 0.60  D:min 0.20",
         "F:maj 0.90  (trust 0.71, as in step 3)",
         "F4 Bb4; 0.50 quarters, 45 ms before its deadline",

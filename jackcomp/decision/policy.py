@@ -111,6 +111,9 @@ class Decision:
         The five likeliest chords of each and their probabilities: the ear's counted
         tables and its network, the brain, the form memory (empty where nothing is
         like this step), and all of them together.
+    worth : tuple of (int, float)
+        The five triads that are worth most, by their likeliest chords; the first is the
+        one to be chosen, if nothing sounded yet.
     memory_trust, memory_step : float, int or None
         How much of the whole the memory is, and the grid step it remembers best.
     key, key_probability : Key, float
@@ -137,6 +140,7 @@ class Decision:
     memory_trust: float
     memory_step: int | None
     pooled: tuple[tuple[int, float], ...]
+    worth: tuple[tuple[int, float], ...]
     key: Key
     key_probability: float
     keys: tuple[tuple[int, float], ...]
@@ -169,6 +173,7 @@ class Decision:
             "memory_trust": round(self.memory_trust, 4),
             "memory_step": self.memory_step,
             "pool": self._labels(self.pooled),
+            "worth": self._labels(self.worth),
             "key": format_key(self.key),
             "key_probability": round(self.key_probability, 4),
             "keys": [(format_key(KEYS[i]), round(p, 4)) for i, p in self.keys],
@@ -211,7 +216,7 @@ def choose(
     int
         Vocabulary index, never that of no chord.
     """
-    worth = WORTH @ sum_triads(distribution)
+    worth = weigh_triads(distribution)
     triad = int(worth.argmax())
     best = _best_quality(distribution, triad)
     if current is None or current == NO_CHORD_INDEX:
@@ -240,6 +245,15 @@ def sum_triads(distribution: Distribution) -> NDArray[np.float64]:
     return chances
 
 
+def weigh_triads(distribution: Distribution) -> NDArray[np.float64]:
+    """Say what each triad is expected to be worth, shape (60,), 0 to 1.
+
+    The mean of `WORTH` over what may be right (minimum Bayes risk); in the order of
+    `sum_triads`.
+    """
+    return np.asarray(WORTH @ sum_triads(distribution))
+
+
 def confidence_in(distribution: Distribution, chord: int) -> float:
     """Give the probability of a chord's triad, 0 to 1; 0 for no chord."""
     if chord == NO_CHORD_INDEX:
@@ -251,6 +265,15 @@ def top_chords(distribution: Distribution) -> tuple[tuple[int, float], ...]:
     """Give the five likeliest chords, the likeliest first, and how likely."""
     order = np.argsort(-distribution, kind="stable")[:N_EXPLAINED]
     return tuple((int(index), float(distribution[index])) for index in order)
+
+
+def top_triads(distribution: Distribution) -> tuple[tuple[int, float], ...]:
+    """Give the five triads that are worth most, by their likeliest chords."""
+    worth = weigh_triads(distribution)
+    order = np.argsort(-worth, kind="stable")[:N_EXPLAINED]
+    return tuple(
+        (_best_quality(distribution, triad), float(worth[triad])) for triad in order
+    )
 
 
 def top_keys(keys: KeyDistribution) -> tuple[tuple[int, float], ...]:

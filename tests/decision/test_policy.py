@@ -19,6 +19,7 @@ from jackcomp.decision.policy import (
     cutoff_frame,
     sum_triads,
     top_chords,
+    top_triads,
 )
 from jackcomp.theory.chord import parse_harte
 from jackcomp.theory.key import KEYS, key_index, parse_key
@@ -121,6 +122,16 @@ def test_confidence_is_that_of_the_triad():
     assert confidence_in(distribution, NO_CHORD_INDEX) == 0
 
 
+@given(some_distributions)
+def test_the_triad_of_most_worth_is_what_is_chosen(distribution):
+    top = top_triads(distribution)
+    assert top[0][0] == choose(distribution, None)
+    worth = [value for _, value in top]
+    assert worth == sorted(worth, reverse=True)
+    assert 0 < worth[0] <= 1
+    assert len({index for index, _ in top}) == len(top) == 5
+
+
 def test_the_top_five_come_in_order():
     top = top_chords(chances(C_maj=0.4, G_7=0.3, A_min=0.2))
     assert [index for index, _ in top[:3]] == [
@@ -170,6 +181,7 @@ def test_a_decision_explains_itself():
         memory_trust=0.0,
         memory_step=None,
         pooled=top_chords(distribution),
+        worth=top_triads(distribution),
         key=parse_key("Am"),
         key_probability=0.7,
         keys=((key_index(parse_key("Am")), 0.7),),
