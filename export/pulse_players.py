@@ -35,6 +35,8 @@ LONG_BEATS, LAST_BEATS = 800, 100
 RESTS = (4, 8, 16)
 BEFORE_REST, AFTER_REST = 32, 12
 LATER = 8
+TEMPO_OFF = 1 / 3
+"""More than that is another tempo; less may be a correction."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,9 +57,10 @@ class Duet:
 
     @property
     def in_phase(self) -> NDArray[np.bool_]:
-        """Whether both are together, for each beat."""
+        """Whether both are together, for each beat, and not at half or double tempo."""
         period = np.diff(self.player, append=2 * self.player[-1] - self.player[-2])
-        return np.asarray(np.abs(self.band - self.player) <= PHASE_SHARE * period)
+        is_near = np.abs(self.band - self.player) <= PHASE_SHARE * period
+        return np.asarray(is_near & (np.abs(self.bpm * period / 60 - 1) <= TEMPO_OFF))
 
 
 def make_pacer(

@@ -48,3 +48,4 @@ def test_a_band_elsewhere_is_not_in_phase(song, tables):
     duet = play_duet(song, 20, np.random.default_rng(0), tables, 0.5)
     late = replace(duet, band=duet.band + 0.12)
     assert not late.in_phase.any()
+    assert not replace(duet, bpm=2 * duet.bpm).in_phase.any()
