@@ -17,6 +17,8 @@ import pytest
 START_SECONDS = 20.0
 """How long a server may take to start, on a machine that is busy with much else."""
 
+JACK_GROUP = "jack"
+
 _numbers = itertools.count()
 
 # Deadlines would measure how busy the machine is.
@@ -42,7 +44,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     for item in items:
         if item.get_closest_marker("jack"):
-            item.add_marker(pytest.mark.xdist_group("jack"))
+            item.add_marker(pytest.mark.xdist_group(JACK_GROUP))
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Fail a test with a JACK server that xdist has not put into the group."""
+    needs_jack = item.get_closest_marker("jack") is not None
+    if needs_jack and item.config.getoption("loadgroup", default=False):
+        assert item.nodeid.endswith(f"@{JACK_GROUP}"), "pytest-xdist does not group"
 
 
 @dataclass(frozen=True)
