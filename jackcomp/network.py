@@ -1,6 +1,9 @@
 """A network from a file: checked against its card, run on one thread.
 
-The only module that knows onnxruntime.
+The only module that knows onnxruntime. Its official builds report to their maker from
+1.29 on: a thread that looks for a server, an identity in the user's cache. That is
+no thing for an instrument to do, so it is turned off before it is loaded, unless the
+user has said otherwise.
 
 An ONNX file has a card beside it, the same name with ``.json``, that holds its
 checksum and says what it was made for. A network is a pure function of its inputs.
@@ -8,6 +11,7 @@ checksum and says what it was made for. A network is a pure function of its inpu
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -15,10 +19,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from jackcomp.errors import ModelError
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+import onnxruntime as ort
 
 
 class Network:
