@@ -157,10 +157,10 @@ class Voices:
             state = no_past()
             for step, chord in enumerate(song.chords):
                 position = song.positions[step]
-                traits = traits_of(state, position)[:, 0]
+                traits = traits_of(state, position)[:, 0, state.first :]
                 keys.append(np.ravel_multi_index(traits, tuple(TRAITS.values())))
-                steps.append(np.full(step, count)[-traits.shape[1] or step :])
-                right.append(state.chords[0] == chord)
+                steps.append(np.full(state.steps, count))
+                right.append(state.chords[0, state.first :] == chord)
                 sentinel.append(sentinel_of(state, row[step][None])[:, 0])
                 chances.append(row[step, chord])
                 state = remember(state, past[step : step + 1], position)

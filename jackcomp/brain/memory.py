@@ -30,6 +30,9 @@ from jackcomp.brain.features import MAX_STEPS
 MAX_PAST = 512
 """Steps that are remembered: over eight minutes of half-bars at 120 quarters."""
 
+ROOM = 64
+NOTHING = -1
+
 # Agreement in the last steps is a running sum that forgets: so much stays each step.
 _STAYS = (0.9, 0.97)
 _FAST_SCALE, _SLOW_SCALE = 1.6, 0.5
@@ -59,16 +62,24 @@ SENTINEL: Mapping[str, int] = {"confidence": _CONFIDENCES, "age": _AGES}
 class Past:
     """What happened in each of several histories; to be handed back.
 
+    There is ``room`` for more steps than there were, `ROOM` by `ROOM`, so that arrays
+    of few sizes come and go: numpy keeps freed ones of every size, and while all grew
+    by a step at a time that came to a megabyte in an hour's playing. The last ``steps``
+    columns are filled, the others hold nothing: chord and place are `NOTHING`.
+
     Attributes
     ----------
-    chords : ndarray, shape=(batch, steps), int16
-    places : ndarray, shape=(batch, steps), int8
-    bars : ndarray, shape=(batch, steps), int32
+    steps : int
+        How many there were, at most `MAX_PAST`.
+    chords : ndarray, shape=(batch, room), int16
+    places : ndarray, shape=(batch, room), int8
+    bars : ndarray, shape=(batch, room), int32
         Chord, place in the bar and bar of each step: small, for there are many.
-    run, fast, slow : ndarray, shape=(batch, steps), float32
+    run, fast, slow : ndarray, shape=(batch, room), float32
         How well what led to each of them agrees with what leads to now.
     """
 
+    steps: int
     chords: NDArray[np.int16]
     places: NDArray[np.int8]
     bars: NDArray[np.int32]
@@ -76,19 +87,37 @@ class Past:
     fast: NDArray[np.float32]
     slow: NDArray[np.float32]
 
+    @property
+    def first(self) -> int:
+        """The first column that holds a step."""
+        return len(self.chords.T) - self.steps
+
     def take(self, rows: Sequence[int] | NDArray[np.int64]) -> "Past":
         """Return the pasts of ``rows``, which may repeat: a history forks."""
         chosen = np.asarray(rows)
-        return Past(*(getattr(self, name)[chosen] for name in self.__slots__))
+        return Past(self.steps, *(array[chosen] for array in self.arrays()))
+
+    def with_room(self) -> "Past":
+        """Return the same past with room for another step, if there may be one."""
+        if self.first > 0 or self.steps == MAX_PAST:
+            return self
+        batch = len(self.chords)
+        more = zip(no_past(batch).arrays(), self.arrays(), strict=True)
+        return Past(self.steps, *(np.concatenate(both, axis=1) for both in more))
+
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Return all but the number of steps."""
+        return self.chords, self.places, self.bars, self.run, self.fast, self.slow
 
 
 def no_past(batch: int = 1) -> Past:
     """Return the past of ``batch`` songs that have not begun."""
-    real = np.zeros((batch, 0), np.float32)
+    real = np.zeros((batch, ROOM), np.float32)
     return Past(
-        np.zeros((batch, 0), np.int16),
-        np.zeros((batch, 0), np.int8),
-        np.zeros((batch, 0), np.int32),
+        0,
+        np.full((batch, ROOM), NOTHING, np.int16),
+        np.full((batch, ROOM), NOTHING, np.int8),
+        np.zeros((batch, ROOM), np.int32),
         *(real, real, real),
     )
 
@@ -107,35 +136,21 @@ def remember(
     positions : array_like, shape=(batch, POSITION_SIZE) or (POSITION_SIZE,)
         Where in the bar it was, see ``features.encode_steps``.
     """
+    past = past.with_room()
     new = np.asarray(chords, np.int16)[:, None]
     places, bars = _locate(past, positions)
     agrees = (past.chords == new).astype(np.float32)
-    # What led to a step is what led to the one before it, and that one; nothing led
-    # to the first.
-    run = _follow(past.run, agrees) * _shifted(agrees)
-    kept = slice(-MAX_PAST, None)
+    # Each step moves a column back, so in its column now stands the one after it: what
+    # led to that is what led to this one, and this one; nothing led to the first.
     return Past(
-        np.concatenate([past.chords, new], 1)[:, kept],
-        np.concatenate([past.places, places], 1)[:, kept],
-        np.concatenate([past.bars, bars], 1)[:, kept],
-        run[:, kept],
-        _follow(_STAYS[0] * past.fast, agrees)[:, kept],
-        _follow(_STAYS[1] * past.slow, agrees)[:, kept],
+        min(past.steps + 1, MAX_PAST),
+        np.concatenate([past.chords[:, 1:], new], 1),
+        np.concatenate([past.places[:, 1:], places], 1),
+        np.concatenate([past.bars[:, 1:], bars], 1),
+        (past.run + agrees) * agrees,
+        _STAYS[0] * past.fast + agrees,
+        _STAYS[1] * past.slow + agrees,
     )
-
-
-def _follow(
-    before: NDArray[np.float32], agrees: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    return _shifted(np.asarray(before + agrees, np.float32))
-
-
-def _shifted(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    # By hand, because np.pad is slow for arrays as small as these.
-    batch, steps = array.shape
-    shifted = np.zeros((batch, steps + 1), np.float32)
-    shifted[:, 1:] = array
-    return shifted
 
 
 def _locate(
@@ -146,8 +161,7 @@ def _locate(
     batch = len(past.chords)
     place = rows.argmax(axis=1).astype(np.int8)
     places = np.broadcast_to(place[:, None], (batch, 1))
-    last = past.bars[:, -1:] if past.bars.shape[1] else np.zeros((batch, 1), np.int32)
-    return places, np.asarray(last + (places == 0), np.int32)
+    return places, np.asarray(past.bars[:, -1:] + (places == 0), np.int32)
 
 
 def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int8]:
@@ -155,18 +169,18 @@ def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int8]:
 
     Returns
     -------
-    ndarray, shape=(traits, batch, steps), int8
-        In the order of `TRAITS`.
+    ndarray, shape=(traits, batch, room), int8
+        In the order of `TRAITS`; only from ``past.first`` on it means anything.
     """
     places, bars = _locate(past, positions)
-    batch, steps = past.chords.shape
-    lags = np.arange(steps, 0, -1)
+    batch, room = past.chords.shape
+    lags = np.arange(room, 0, -1)
     distance = bars - past.bars
-    form = np.ones((batch, steps), np.int8)
+    form = np.ones((batch, room), np.int8)
     for power in range(1, 5):
         form += distance & (2**power - 1) == 0
     form *= past.places == places
-    traits = np.empty((len(TRAITS), batch, steps), np.int8)
+    traits = np.empty((len(TRAITS), batch, room), np.int8)
     traits[0] = np.searchsorted(_RUN_BOUNDS, past.run, side="right")
     traits[1] = np.minimum(past.fast * _FAST_SCALE, TRAITS["fast"] - 1)
     traits[2] = np.minimum(past.slow * _SLOW_SCALE, TRAITS["slow"] - 1)
@@ -178,7 +192,7 @@ def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int8]:
 def sentinel_of(past: Past, rows: NDArray[Any]) -> NDArray[np.int64]:
     """Describe the model's voice: shape (2, batch), in the order of `SENTINEL`."""
     sure = np.minimum((rows.max(axis=1) * _CONFIDENCES).astype(int), _CONFIDENCES - 1)
-    age = min(past.chords.shape[1].bit_length(), _AGES - 1)
+    age = min(past.steps.bit_length(), _AGES - 1)
     return np.stack([sure, np.full(len(rows), age)])
 
 
@@ -219,7 +233,8 @@ class SongMemory:
         batch, n_chords = rows.shape
         voices = np.exp(_look_up(self.traits, traits_of(past, positions)))
         own = np.exp(_look_up(self.sentinel, sentinel_of(past, rows)))
-        cells = past.chords + n_chords * np.arange(batch)[:, None]
+        voices[:, : past.first] = 0.0
+        cells = np.maximum(past.chords, 0) + n_chords * np.arange(batch)[:, None]
         said = np.bincount(cells.ravel(), voices.ravel(), batch * n_chords)
         mixed = said.reshape(rows.shape) + own[:, None] * rows
         return np.asarray(mixed / mixed.sum(axis=1, keepdims=True), np.float32)

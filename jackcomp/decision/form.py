@@ -105,6 +105,24 @@ class FormMemory:
     def __init__(self, meter: Meter, weights: NDArray[np.float64] = WEIGHTS) -> None:
         self._meter = meter
         self._weights = weights
+        self._sketches = np.empty((CAPACITY, 12, 2 * N_CELLS), np.float32)
+        self._energies = np.empty(CAPACITY)
+        self._beliefs = np.empty((CAPACITY, N_CHORDS), np.float32)
+        # For the last eight steps, their products with all before, by transposition.
+        self._products = np.empty((max(SPANS), CAPACITY, 12))
+        # What is worked out at each question, for as many places as there may be: new
+        # arrays would be larger each time, and numpy keeps freed ones of each size.
+        places = -(-CAPACITY // len(meter.steps))
+        self._features = np.empty((places, 12, len(FEATURES)))
+        self._features[..., 0] = 1.0
+        self._features[..., 11] = np.arange(12) > 0
+        bars = np.arange(places, 0, -1)[:, None]
+        for column, cycle in enumerate(CYCLES, start=12):
+            self._features[..., column] = bars % cycle == 0
+        self._features[..., 15] = np.log(bars)
+        self._masked = np.empty((places, 12 * 2 * N_CELLS), np.float32)
+        self._likeness = np.empty((places, 12))
+        self._theirs, self._scale = np.empty((2, places))
         self.reset()
 
     def reset(self) -> None:
@@ -112,11 +130,11 @@ class FormMemory:
         self._first = 0
         self._count = 0
         self._told: tuple[int, int] | None = None
-        self._sketches = np.zeros((CAPACITY, 12, 2 * N_CELLS), np.float32)
-        self._energies = np.zeros(CAPACITY)
-        self._beliefs = np.zeros((CAPACITY, N_CHORDS), np.float32)
-        # For the last eight steps, their products with all before, by transposition.
-        self._products = np.zeros((max(SPANS), CAPACITY, 12))
+        # Written to, so that the memory is there before the song and not grown in it.
+        for kept in (self._sketches, self._energies, self._beliefs, self._products):
+            kept.fill(0.0)
+        for worked_out in (self._masked, self._likeness, self._theirs, self._scale):
+            worked_out.fill(0.0)
 
     def close(
         self, step: int, sketch: NDArray[np.float32], believed: Distribution
@@ -169,24 +187,25 @@ class FormMemory:
             How far that is.
         """
         rows = self._find_rows(step)
-        if not len(rows):
+        if not rows:
             return NO_RECOLLECTION
         features = self._describe(rows, sketch, heard_ticks)
         scores = features @ self._weights
         if self._told is not None:
             since, distance = self._told
-            if 0 <= step - since < TOLD_STEPS:
-                scores[rows == self._count - distance, 0] += TOLD
+            named = self._count - distance
+            if 0 <= step - since < TOLD_STEPS and named in rows:
+                scores[rows.index(named), 0] += TOLD
         scores = scores.ravel()
         best = np.argsort(-scores, kind="stable")[:N_BEST]
         odds = np.exp(scores[best])
         shares = odds / (1.0 + odds.sum())
         places, semitones = np.divmod(best, 12)
-        mixed = shares @ self._look_up(rows[places], semitones)
+        mixed = shares @ self._look_up(rows, places, semitones)
         return Recollection(
             np.asarray(mixed / mixed.sum(), np.float32),
             float(shares.sum()),
-            self._first + int(rows[places[0]]),
+            self._first + rows[places[0]],
             int(semitones[0]),
         )
 
@@ -203,26 +222,27 @@ class FormMemory:
             What was believed there, moved to where it is now.
         """
         rows = self._find_rows(step)
-        if not len(rows):
+        if not rows:
             return np.zeros((0, len(FEATURES))), np.zeros((0, N_CHORDS))
         features = self._describe(rows, sketch, heard_ticks)
         flat = features.reshape(-1, len(FEATURES))
         best = np.argsort(-(flat @ self._weights), kind="stable")[:N_BEST]
         places, semitones = np.divmod(best, 12)
-        return flat[best], self._look_up(rows[places], semitones)
+        return flat[best], self._look_up(rows, places, semitones)
 
-    def _find_rows(self, step: int) -> NDArray[np.int64]:
+    def _find_rows(self, step: int) -> range:
         """Give the earlier steps at the same place of the bar."""
         if step != self._first + self._count:
-            return np.zeros(0, np.int64)
+            return range(0)
         bar_steps = len(self._meter.steps)
-        return np.arange(self._count % bar_steps, self._count, bar_steps)
+        return range(self._count % bar_steps, self._count, bar_steps)
 
     def _look_up(
-        self, rows: NDArray[np.int64], semitones: NDArray[np.int64]
+        self, rows: range, places: NDArray[np.int64], semitones: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Give what was believed there, moved up, shape (rows, 169)."""
-        moved = self._beliefs[rows[:, None], _MOVED[semitones]]
+        """Give what was believed at places in ``rows``, moved up: (places, 169)."""
+        there = rows.start + rows.step * places
+        moved = self._beliefs[there[:, None], _MOVED[semitones]]
         return np.asarray(moved, np.float64)
 
     def _append(self, sketch: NDArray[np.float32], believed: Distribution) -> None:
@@ -249,68 +269,78 @@ class FormMemory:
         self._count -= half
 
     def _describe(
-        self, rows: NDArray[np.int64], sketch: NDArray[np.float32], heard_ticks: int
+        self, rows: range, sketch: NDArray[np.float32], heard_ticks: int
     ) -> NDArray[np.float64]:
-        """Give the features of earlier steps, moved up, shape (rows, 12, 16)."""
+        """Give the features of earlier steps, moved up, shape (rows, 12, 16).
+
+        They are good until the next question.
+        """
         steps = self._meter.steps
         length = steps[(self._first + self._count) % len(steps)]
         heard_ticks = min(max(heard_ticks, 0), length)
         heard = heard_ticks / length
-        before = self._compare_before(rows)
-        begun = self._compare_begun(rows, sketch, heard_ticks, length)
-        bars = (self._count - rows) // len(steps)
-        features = np.empty((len(rows), 12, len(FEATURES)))
-        features[..., 0] = 1.0
-        features[..., 1:4] = before
-        features[..., 4:7] = before**6
-        features[..., 7] = begun
-        features[..., 8] = begun**4
+        features = self._features[-len(rows) :]
+        before, begun = features[..., 1:4], features[..., 7]
+        self._compare_before(rows, before)
+        self._compare_begun(rows, sketch, heard_ticks, length, begun)
+        np.power(before, 6, out=features[..., 4:7])
+        np.power(begun, 4, out=features[..., 8])
         features[..., 9] = heard
         features[..., 10] = heard * before.mean(axis=-1)
-        features[..., 11] = np.arange(12) > 0
-        for column, cycle in enumerate(CYCLES, start=12):
-            features[..., column] = (bars % cycle == 0)[:, None]
-        features[..., 15] = np.log(bars)[:, None]
         return features
 
-    def _compare_before(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the likeness over `SPANS`, shape (rows, 12, 3), 0 to 1."""
-        products = np.zeros((len(rows), 12))
-        theirs = np.zeros(len(rows))
+    def _compare_before(self, rows: range, likeness: NDArray[np.float64]) -> None:
+        """Write the likeness over `SPANS`, shape (rows, 12, 3), 0 to 1."""
+        products = self._likeness[: len(rows)]
+        theirs, scale = self._theirs[: len(rows)], self._scale[: len(rows)]
+        products.fill(0.0)
+        theirs.fill(0.0)
         ours = 0.0
-        likeness = []
+        spans = iter(range(len(SPANS)))
         for back in range(1, max(SPANS) + 1):
-            known = rows >= back
             if back <= self._count:
-                there = rows[known] - back
-                products[known] += self._products[back - 1, there]
-                theirs[known] += self._energies[there]
+                # The first of the rows have no step so far before them.
+                known = max(-(-(back - rows.start) // rows.step), 0)
+                there = slice(
+                    rows.start + known * rows.step - back, self._count - back, rows.step
+                )
+                products[known:] += self._products[back - 1, there]
+                theirs[known:] += self._energies[there]
                 ours += self._energies[self._count - back]
             if back in SPANS:
-                scale = np.sqrt(ours * theirs + _LEAST_ENERGY)
-                likeness.append(products / scale[:, None])
-        return np.stack(likeness, axis=-1)
+                np.multiply(ours, theirs, out=scale)
+                _root(scale)
+                np.divide(products, scale[:, None], out=likeness[..., next(spans)])
 
     def _compare_begun(
         self,
-        rows: NDArray[np.int64],
+        rows: range,
         sketch: NDArray[np.float32],
         heard_ticks: int,
         length: int,
-    ) -> NDArray[np.float64]:
-        """Give the likeness of what has been heard of the step, shape (rows, 12)."""
+        likeness: NDArray[np.float64],
+    ) -> None:
+        """Write the likeness of what has been heard of the step, shape (rows, 12)."""
         cell = max(length // N_CELLS, TICKS_PER_QUARTER // 2)
         filled = np.clip(heard_ticks / cell - np.arange(N_CELLS), 0.0, 1.0)
         mask = np.concatenate([filled, filled > _ENOUGH_OF_A_CELL]).astype(np.float32)
         ours = sketch * mask
-        theirs = self._sketches[rows] * mask
-        lowered = ours[_RAISED].reshape(12, -1)
-        products = theirs.reshape(len(rows), -1) @ lowered.T
-        energies = np.square(theirs, dtype=np.float64).sum(axis=(1, 2))
-        energy = np.square(ours, dtype=np.float64).sum()
-        return np.asarray(
-            products / np.sqrt(energy * energies + _LEAST_ENERGY)[:, None]
+        theirs, scale = self._masked[: len(rows)], self._scale[: len(rows)]
+        there = self._sketches[rows.start : self._count : rows.step]
+        np.multiply(there, mask, out=theirs.reshape(there.shape))
+        products = np.matmul(
+            theirs, ours[_RAISED].reshape(12, -1).T, out=self._likeness[: len(rows)]
         )
+        np.einsum("rc,rc->r", theirs, theirs, out=scale)
+        scale *= np.square(ours, dtype=np.float64).sum()
+        _root(scale)
+        np.divide(products, scale[:, None], out=likeness)
+
+
+def _root(squares: NDArray[np.float64]) -> None:
+    """Put the roots of products of energies, never 0, in their place."""
+    squares += _LEAST_ENERGY
+    np.sqrt(squares, out=squares)
 
 
 _SILENCE = np.zeros((12, 2 * N_CELLS), np.float32)

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from jackcomp.brain.features import encode_steps
 from jackcomp.brain.memory import (
     MAX_PAST,
+    NOTHING,
+    ROOM,
     SENTINEL,
     TRAITS,
     Past,
@@ -41,7 +43,8 @@ def even_memory(run_weight: float = 1.0) -> SongMemory:
 
 @given(SONGS)
 def test_runs_are_those_that_one_counts(chords):
-    run = recollect(chords).run[0]
+    past = recollect(chords)
+    run = past.run[0, past.first :]
     for step in range(len(chords)):
         before, now = chords[:step][::-1], chords[::-1]
         same = 0
@@ -52,7 +55,8 @@ def test_runs_are_those_that_one_counts(chords):
 
 @given(SONGS)
 def test_agreement_fades_and_survives_a_wrong_chord(chords):
-    fast = recollect(chords).fast[0]
+    past = recollect(chords)
+    fast = past.fast[0, past.first :]
     for step in range(len(chords)):
         aligned = enumerate(zip(chords[:step][::-1], chords[::-1], strict=False))
         expected = sum(0.9**age * (one == other) for age, (one, other) in aligned)
@@ -61,7 +65,8 @@ def test_agreement_fades_and_survives_a_wrong_chord(chords):
 
 def test_form_tells_places_bars_and_phrases():
     past = recollect([0] * 33)
-    form = traits_of(past, POSITIONS[33])[list(TRAITS).index("form"), 0]
+    traits = traits_of(past, POSITIONS[33])[..., past.first :]
+    form = traits[list(TRAITS).index("form"), 0]
     assert form[32] == 0  # the other half of the bar
     # 1, 2, 4, 8 and 16 bars before
     assert [form[33 - 2 * bars] for bars in (1, 2, 4, 8, 16)] == [1, 2, 3, 4, 5]
@@ -71,7 +76,7 @@ def test_form_tells_places_bars_and_phrases():
 @given(SONGS, st.integers(0, 4))
 def test_traits_fit_the_tables(chords, other):
     past = recollect([*chords, other])
-    traits = traits_of(past, POSITIONS[len(chords) + 1])
+    traits = traits_of(past, POSITIONS[len(chords) + 1])[..., past.first :]
     assert traits.shape == (len(TRAITS), 1, len(chords) + 1)
     for values, size in zip(traits, TRAITS.values(), strict=True):
         assert values.min() >= 0
@@ -120,14 +125,40 @@ def test_histories_side_by_side_are_those_alone():
 def test_a_past_can_be_forked():
     past = recollect([0, 1, 0])
     forked = remember(past.take([0, 0]), [1, 2], POSITIONS[3])
-    assert forked.chords.tolist() == [[0, 1, 0, 1], [0, 1, 0, 2]]
-    assert past.chords.tolist() == [[0, 1, 0]]
+    assert forked.chords[:, forked.first :].tolist() == [[0, 1, 0, 1], [0, 1, 0, 2]]
+    assert past.chords[:, past.first :].tolist() == [[0, 1, 0]]
     assert forked.run[0].tolist() == recollect([0, 1, 0, 1]).run[0].tolist()
 
 
 def test_the_past_is_bounded():
     past = no_past()
     for step in range(MAX_PAST + 5):
+        assert past.steps == min(step, MAX_PAST)
         past = remember(past, [step % 7], POSITIONS[step % 80])
     assert past.chords.shape == past.run.shape == (1, MAX_PAST)
+    assert past.first == 0
     assert past.chords[0, -1] == (MAX_PAST + 4) % 7
+
+
+def test_a_past_grows_by_rooms_and_what_is_empty_says_nothing():
+    chords = [step * step % 11 for step in range(2 * ROOM + 3)]
+    sizes = set()
+    past = no_past()
+    for step, chord in enumerate(chords):
+        past = remember(past, [chord], POSITIONS[step % 80])
+        sizes.add(past.chords.shape[1])
+    assert sizes == {ROOM, 2 * ROOM, 3 * ROOM}
+    assert past.chords[0, past.first :].tolist() == chords
+    assert past.chords[0, : past.first].tolist() == [NOTHING] * past.first
+    roomier = Past(
+        past.steps,
+        *(
+            np.concatenate([getattr(nobody, name), getattr(past, name)], axis=1)
+            for nobody in [no_past()]
+            for name in ("chords", "places", "bars", "run", "fast", "slow")
+        ),
+    )
+    mixed = even_memory().recall(past, UNIFORM, POSITIONS[3])
+    np.testing.assert_array_equal(
+        mixed, even_memory().recall(roomier, UNIFORM, POSITIONS[3])
+    )
