@@ -122,6 +122,21 @@ class BeatFilter:
         belief = np.maximum(np.fft.irfft(spectrum, n=N_PHASES, axis=1), _FLOOR)
         self.belief = (1 - tables.surprise) * belief + tables.surprise * self._unsure
 
+    def keep_near(self, log_period: float, reach: float) -> None:
+        """Rule out every tempo that is further away.
+
+        Parameters
+        ----------
+        log_period : float
+            Logarithm of seconds a beat; outside of the grid, its end counts.
+        reach : float
+            How far a tempo may be, as a logarithm too.
+        """
+        centre = np.clip(log_period, LOG_PERIODS[0], LOG_PERIODS[-1])
+        near = np.abs(LOG_PERIODS - centre) <= reach
+        belief = self.belief * near[:, None]
+        self.belief = belief / belief.sum()
+
     def hear(self, seconds: float, leap: float, accent: float) -> None:
         """Take in an onset.
 

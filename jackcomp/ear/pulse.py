@@ -33,6 +33,10 @@ COUNTED_TEMPO_DEVIATION = 0.025
 COUNTED_PHASE_SECONDS = 0.02
 """How far he is from a count-in."""
 
+TOLD_REACH = 0.35
+"""How far the tempo may be, as a logarithm, from what it was a note ago, once it was
+told: a player who has said how he counts does not mean half or double."""
+
 WINDOW_ROWS, WINDOW_COLUMNS = 2, 5
 CLEARLY_MORE = 1.05
 USUAL_VELOCITY_RATE = 0.1
@@ -152,12 +156,15 @@ class PulseTracker:
 
     def _follow(self, seconds: float) -> None:
         """Move the window with its beat, then to where the mass is."""
+        if self._period is not None:
+            told = math.log(self._period)
+            here = told if self._last is None else self._log_period
+            self._filter.keep_near(here, TOLD_REACH)
         belief = self._filter.belief
         mass = _window_mass(belief)
         best = np.unravel_index(np.argmax(mass), mass.shape)
         if self._last is not None:
-            period = math.exp(LOG_PERIODS[0] + LOG_PERIOD_STEP * self._row)
-            turned = (seconds - self._last) / period
+            turned = (seconds - self._last) / math.exp(self._log_period)
             self._column = (self._column + turned * N_PHASES) % N_PHASES
             here = mass[round(self._row), round(self._column) % N_PHASES]
         if self._last is None or mass[best] > CLEARLY_MORE * here:
@@ -176,8 +183,12 @@ class PulseTracker:
         self._row = float(inside.sum(axis=1) @ rows / self._mass)
         self._column = float(inside.sum(axis=0) @ columns / self._mass) % N_PHASES
 
+    @property
+    def _log_period(self) -> float:
+        return float(LOG_PERIODS[0] + LOG_PERIOD_STEP * self._row)
+
     def _look(self, seconds: float) -> Pulse:
-        period = math.exp(LOG_PERIODS[0] + LOG_PERIOD_STEP * self._row)
+        period = math.exp(self._log_period)
         return Pulse(
             seconds - self._column / N_PHASES * period, period, min(self._mass, 1.0)
         )

@@ -65,6 +65,25 @@ def test_a_count_in_is_believed_from_the_first_note_on(tracker):
     assert pulse.confidence > 0.5
 
 
+@pytest.mark.parametrize("ratio", [0.5, 2])
+def test_a_told_tempo_is_not_taken_for_half_or_double(tracker, monkeypatch, ratio):
+    """He counts a folk tune otherwise than most would; once told, that is that."""
+
+    def found():
+        tracker.reset(60 / (ratio * 120), 1.0)
+        return [60 / tracker.hear(*note).period / 120 for note in tune(24, 120)]
+
+    assert all(0.7 * ratio < tempo < 1.4 * ratio for tempo in found())
+    monkeypatch.setattr("jackcomp.ear.pulse.TOLD_REACH", 9.0)
+    assert abs(np.log2(found()[-1] / ratio)) > 0.5
+
+
+def test_a_tempo_beyond_the_grid_can_be_told(tracker):
+    tracker.reset(60 / 24, 1.0)
+    for note in tune(4, 100):
+        assert np.isfinite(tracker.hear(*note).period)
+
+
 def test_a_pulse_gives_the_last_beat_at_or_before_the_note(tracker):
     tracker.reset(0.5, 1.0)
     for seconds, note, velocity in tune(4, 120):
