@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -169,7 +169,7 @@ RIVALS: Mapping[str, Callable[[Any, Start], list[Beat]]] = {
 }
 
 
-def measure_song(song: TimedSong) -> Measured:
+def measure_song(song: TimedSong, tables: Path | None = None) -> Measured:
     """Let every row find the beats of a song, and judge each."""
     truth, first, last = song.scored_beats(), song.onsets[0], song.onsets[-1]
     rows: dict[str, PulseScores] = {}
@@ -177,7 +177,7 @@ def measure_song(song: TimedSong) -> Measured:
     for row in ROWS:
         start = start_of(song, row)
         if row in SYSTEM:
-            followed = follow(song, start, _tables())
+            followed = follow(song, start, _tables(tables))
             beats, thinking_ns = followed.beats, thinking_ns + followed.thinking_ns
         else:
             beats = RIVALS[row](song.onsets, start)
@@ -186,9 +186,9 @@ def measure_song(song: TimedSong) -> Measured:
 
 
 @cache
-def _tables() -> PulseTables:
+def _tables(path: Path | None) -> PulseTables:
     """Load the tables, once in each process."""
-    return load_pulse_tables()
+    return load_pulse_tables(path)
 
 
 def evaluate(
@@ -198,8 +198,11 @@ def evaluate(
     limit: int | None = None,
     jobs: int = 1,
     plots: Path | None = None,
+    tables: Path | None = None,
 ) -> dict[str, Any]:
     """Measure all rows on songs; gives the report.
+
+    The filter is the one that is installed, or that of the file ``tables``.
 
     Raises
     ------
@@ -210,12 +213,12 @@ def evaluate(
     short = [song.id for song in songs if len(song.scored_beats()) < 3]
     if short:
         raise ConfigError(f"song {short[0]} has fewer than three beats: leave it out")
-    measured = list(tqdm(_measure(songs, jobs), total=len(songs), unit="song"))
+    measured = list(tqdm(_measure(songs, jobs, tables), total=len(songs), unit="song"))
     thinking_ms = [ns / 1e6 for song in measured for ns in song.thinking_ns]
     # Spread over the songs, the same one never twice.
     once = [song for song in songs if song.source != REPEATED] or songs
     listeners = once[:: max(len(once) // PLAYERS, 1)][:PLAYERS]
-    players, duet = measure_players(listeners, _tables(), TIGHTNESS)
+    players, duet = measure_players(listeners, _tables(tables), TIGHTNESS)
     if plots is not None:
         plots.mkdir(parents=True, exist_ok=True)
         title = "200 bars with a player who listens"
@@ -231,6 +234,7 @@ def evaluate(
             "split": split,
             "source": source,
             "limit": limit,
+            "tables": None if tables is None else tables.name,
             "given": {
                 "notes": "time, MIDI note and velocity of each, when it begins",
                 "count_in": f"a beat within {COUNT_IN_SECONDS} s, the tempo of the "
@@ -249,13 +253,16 @@ def evaluate(
     }
 
 
-def _measure(songs: Sequence[TimedSong], jobs: int) -> Iterator[Measured]:
+def _measure(
+    songs: Sequence[TimedSong], jobs: int, tables: Path | None
+) -> Iterator[Measured]:
     """Measure songs in their order, in ``jobs`` processes."""
+    measure = partial(measure_song, tables=tables)
     if jobs == 1:
-        yield from map(measure_song, songs)
+        yield from map(measure, songs)
         return
     with multiprocessing.get_context("spawn").Pool(jobs) as pool_of_jobs:
-        yield from pool_of_jobs.imap(measure_song, songs)
+        yield from pool_of_jobs.imap(measure, songs)
 
 
 def _by_source(measured: Sequence[Measured], row: str) -> dict[str, dict[str, Any]]:
@@ -320,6 +327,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
     parser = corpus_parser("evaluate_pulse", "Measure the pulse.")
     parser.add_argument("--jobs", type=positive, default=1, help="processes; default 1")
     parser.add_argument("--plots", type=Path, help="draw pictures into this folder")
+    parser.add_argument("--tables", type=Path, metavar="FILE", help="another filter")
     options = parser.parse_args(None if arguments is None else list(arguments))
     return report_on(
         lambda: evaluate(
@@ -329,6 +337,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
             options.limit,
             options.jobs,
             options.plots,
+            options.tables,
         ),
         print_report,
         options.json,

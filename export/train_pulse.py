@@ -5,6 +5,10 @@ gradients, and everything in it is moved so that it believes in the annotated be
 the network, the blur of tempo and phase, the tempi that it expects. The loss at an
 onset is the negative log of the belief near the true tempo and phase. Learns from
 the train split; the valid split says how well, the test split is never opened.
+
+With ``--source`` and ``--begin`` the filter that is there is taught further on one kind
+of music alone, to tell what one filter for all music costs
+(``python -m export.evaluate_pulse --tables FILE``).
 """
 
 import argparse
@@ -33,9 +37,10 @@ from jackcomp.ear.beat_filter import (
     REMEMBERED,
     TRAITS,
     BeatFilter,
+    PulseTables,
     lay_out,
 )
-from jackcomp.ear.pulse_tables import read_tables, write_tables
+from jackcomp.ear.pulse_tables import load_pulse_tables, read_tables, write_tables
 from jackcomp.tables import checksum
 
 MODEL = Path(__file__).parents[1] / "models" / "pulse.json"
@@ -80,6 +85,30 @@ class PulseFilter(nn.Module):
         self.log_phase_blur = nn.Parameter(torch.tensor(-4.2))
         self.log_phase_blur_per_beat = nn.Parameter(torch.tensor(-4.0))
         self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
+
+    def go_on_from(self, tables: PulseTables) -> None:
+        """Take over what was learnt before, by a filter of the same size."""
+
+        def log_odds(chance: float) -> float:
+            return math.log(chance / (1 - chance))
+
+        learnt = {
+            "inner.weight": tables.inner.T,
+            "inner.bias": tables.inner_bias,
+            "outer.weight": tables.outer.T,
+            "outer.bias": tables.outer_bias,
+            "tempo_prior": np.log(tables.tempo_prior),
+            "tempo_blur": tables.tempo_blur,
+            "log_phase_blur": math.log(tables.phase_blur),
+            "log_phase_blur_per_beat": math.log(tables.phase_blur_per_beat),
+            "surprise": log_odds(tables.surprise),
+        }
+        self.load_state_dict(
+            {
+                name: torch.tensor(value, dtype=torch.float32)
+                for name, value in learnt.items()
+            }
+        )
 
     def begin(self, batch: Batch) -> Tensor:
         """Return the belief before the first onset, (songs, tempi, phases)."""
@@ -187,11 +216,17 @@ def loss_of(beliefs: Tensor, batch: Batch, settings: Settings) -> Tensor:
     return -(torch.log(near + 1e-7) * counts).sum() / counts.sum()
 
 
-def train(settings: Settings, sources: Sequence[Sequence[TimedSong]]) -> PulseFilter:
-    """Train for as many steps as the settings say."""
+def train(
+    settings: Settings,
+    sources: Sequence[Sequence[TimedSong]],
+    learnt: PulseTables | None = None,
+) -> PulseFilter:
+    """Train for as many steps as the settings say, from nothing or from a filter."""
     rng = np.random.default_rng(settings.seed)
     torch.manual_seed(settings.seed)
     model = PulseFilter(settings)
+    if learnt is not None:
+        model.go_on_from(learnt)
     network = [*model.inner.parameters(), *model.outer.parameters()]
     known = {id(parameter) for parameter in network}
     others = [each for each in model.parameters() if id(each) not in known]
@@ -270,13 +305,26 @@ def main() -> int:
     """Read the command line, teach, check and write."""
     parser = argparse.ArgumentParser(prog="python -m export.train_pulse")
     parser.add_argument("--steps", type=int, default=Settings().steps)
+    parser.add_argument("--learning-rate", type=float, default=Settings().learning_rate)
     parser.add_argument("--out", type=Path, default=MODEL)
+    parser.add_argument("--source", help="learn from songs of this source alone")
+    parser.add_argument("--begin", type=Path, metavar="FILE", help="go on from these")
     options = parser.parse_args()
-    settings = Settings(steps=options.steps)
+    settings = Settings(steps=options.steps, learning_rate=options.learning_rate)
     torch.set_num_threads(1)  # the same sums in the same order
-    sources = read_lessons(LEADSHEET_FILES, "train")
-    others = read_lessons(LEADSHEET_FILES, "valid")
-    model = train(settings, sources)
+    sources, others = (
+        [
+            songs
+            for songs in read_lessons(LEADSHEET_FILES, split)
+            if options.source in (None, songs[0].source)
+        ]
+        for split in ("train", "valid")
+    )
+    if not sources:
+        print(f"no songs of source {options.source!r}", file=sys.stderr)
+        return 1
+    learnt = load_pulse_tables(options.begin) if options.begin else None
+    model = train(settings, sources, learnt)
     tables = model.tables()
     apart = check_parity(model, tables, settings, others)
     if apart > PARITY:
