@@ -22,9 +22,9 @@ class ListenerSettings:
     """Sizes of the network, for each pitch class."""
 
     embedding: int = 24
-    units: int = 40
-    head: int = 32
-    dropout: float = 0.25
+    units: int = 64
+    head: int = 64
+    dropout: float = 0.4
 
 
 class Around(nn.Module):
