@@ -23,10 +23,10 @@ KINDS = {
     "hdim7": "min7b5",
     "maj6": "6",
     "min6": "min6",
-    "add9": "add9",
     **{name: name for name in ("min", "7", "maj7", "min7", "dim", "dim7", "aug")},
     "sus2": "sus2",
     "sus4": "sus4",
+    "7sus4": "7sus4",
 }
 
 

@@ -52,9 +52,9 @@ class Manner:
 
 # Fitted on validation songs (docs/decisions, the page on the decision).
 READY = Manner(line=0.0, inside=0.04, quality=0.4)
-CALM = Manner(line=0.2, inside=0.25, quality=0.8)
+CALM = Manner(line=0.2, inside=0.3, quality=0.8)
 RIGHT_TRIAD, RIGHT_ROOT, RIGHT_TONES = 1.0, 2.0, 1.0
-KEY_LOG_ODDS = 1.0
+KEY_LOG_ODDS = 0.8
 N_EXPLAINED = 5
 N_KEYS_EXPLAINED = 3
 

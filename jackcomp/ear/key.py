@@ -29,7 +29,7 @@ CELL_TICKS = TICKS_PER_QUARTER
 LONGEST_TICKS = 8 * TICKS_PER_QUARTER
 KEY_TRAITS = ("struck", "sounding", "long")
 # Fitted on validation songs, by the likelihood of the annotated key.
-FILTER_EXPONENT, OPINION_EXPONENT = 0.5, 0.8
+FILTER_EXPONENT, OPINION_EXPONENT = 0.1, 0.9
 _LEAST = 1e-6
 
 

@@ -62,9 +62,9 @@ QUALITIES: tuple[Quality, ...] = (
     Quality("aug", "aug", (0, 4, 8), "aug", "+"),
     Quality("sus2", "sus2", (0, 2, 7), "sus", "sus2"),
     Quality("sus4", "sus4", (0, 5, 7), "sus", "sus4"),
+    Quality("7sus4", "sus4(b7)", (0, 5, 7, 10), "sus", "7sus4"),
     Quality("maj6", "maj6", (0, 4, 7, 9), "maj", "6"),
     Quality("min6", "min6", (0, 3, 7, 9), "min", "6"),
-    Quality("add9", "maj(9)", (0, 2, 4, 7), "maj", "add9"),
 )
 QUALITY_BY_NAME: Mapping[str, Quality] = MappingProxyType(
     {quality.name: quality for quality in QUALITIES}
@@ -97,6 +97,7 @@ _SHORTHANDS: Mapping[str, tuple[int, ...]] = MappingProxyType(
 _REDUCTION: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = tuple(
     (quality, frozenset(present), frozenset(absent))
     for quality, present, absent in (
+        ("7sus4", (5, 10), (3, 4)),
         ("sus4", (5,), (3, 4)),
         ("sus2", (2,), (3, 4)),
         ("hdim7", (3, 6, 10), (4, 7)),
@@ -109,7 +110,6 @@ _REDUCTION: tuple[tuple[str, frozenset[int], frozenset[int]], ...] = tuple(
         ("maj7", (11,), ()),
         ("aug", (8,), (7,)),
         ("maj6", (9,), ()),
-        ("add9", (2,), ()),
         ("maj", (), ()),
     )
 )
@@ -195,13 +195,14 @@ def parse_harte(label: str) -> Chord:
     degree is understood. The tones it spells, taken as intervals above the root,
     then choose the first row that fits:
 
-    1. no third: a fourth makes ``sus4``, a second ``sus2``, and otherwise the
-       third counts as major (``5``, ``1`` are ``maj``);
+    1. no third: a fourth makes ``7sus4`` with a minor seventh and otherwise
+       ``sus4``, a second ``sus2``; without them the third counts as major (``5``,
+       ``1`` are ``maj``);
     2. minor third: with a diminished fifth ``hdim7``, ``dim7`` or ``dim`` by its
        seventh; otherwise ``min7``, ``min6`` or ``min`` (``minmaj7`` too);
     3. major third: a minor seventh makes ``7`` (9, 11, 13 and altered chords), a
        major one ``maj7``; then a raised fifth without the plain one ``aug``, a
-       sixth ``maj6``, a ninth ``add9``; otherwise ``maj``.
+       sixth ``maj6``; otherwise ``maj``.
 
     The bass is kept as it is and never changes the quality.
 

@@ -13,10 +13,10 @@ from jackcomp.theory.vocabulary import NO_CHORD_INDEX
 SYMBOLS = """
 C C:maj       Amin A:min     Fsmaj7 F#:maj7  C/G C:maj        Csno3d Db:maj
 Bb7 Bb:7      Csus4 C:sus4   Ebsus2 Eb:sus2  Cssus4 Db:sus4   Gmin7 G:min7
-A13 A:7       Dadd9 D:maj(9) A9 A:7          Amaj9 A:maj7     Amin9 A:min7
+A13 A:7       Dadd9 D:maj    A9 A:7          Amaj9 A:maj7     Amin9 A:min7
 C7b9 C:7      Cb9 C:7        C11s C:7        Ddim D:dim       Ddim7 D:dim7
 Eaug E:aug    F6 F:maj6      Bmin7b5 B:hdim7 Dmin6 D:min6     Cminmaj7 C:min
-C1311s C:7    C7sus4 C:sus4  G7sus4/D G:sus4 Cmaj13s911s C:maj7
+C1311s C:7    C7sus4 C:sus4(b7) G7sus4/D G:sus4(b7) Cmaj13s911s C:maj7
 """
 
 

@@ -19,7 +19,7 @@ def test_the_vocabulary_is_what_the_models_were_trained_on():
     assert CHORDS[NO_CHORD_INDEX] == NO_CHORD
     assert [quality.name for quality in QUALITIES] == [
         *("maj", "min", "7", "maj7", "min7", "dim", "hdim7"),
-        *("dim7", "aug", "sus2", "sus4", "maj6", "min6", "add9"),
+        *("dim7", "aug", "sus2", "sus4", "7sus4", "maj6", "min6"),
     ]
     assert CHORDS[9 * 14 + 4] == Chord(9, "min7")
 
