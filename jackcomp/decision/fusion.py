@@ -84,8 +84,9 @@ def weights_for(ai_weight: float, share: float) -> PoolWeights:
     Parameters
     ----------
     ai_weight : float
-        0 gives the counted tables alone, without a network, 1 the brain alone, 0.5
-        the fitted mixture; between these the weights go in straight lines.
+        0 gives the counted tables alone (in keys that the listener hears too), 1 the
+        brain alone, 0.5 the fitted mixture; between these the weights go in straight
+        lines.
     share : float
         How much of the step has been heard, 0 to 1.
 
