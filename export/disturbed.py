@@ -85,23 +85,28 @@ def state_chords(song: Song) -> Song:
 
 def turn_a_tritone(song: Song) -> Song:
     """Go a tritone higher at bar nine, melody, chords and key."""
-    turn = bar_start(song, TURN_BAR)
+    return modulate(song, TURN_BAR, 6)
+
+
+def modulate(song: Song, bar: int, up: int) -> Song:
+    """Go ``up`` semitones higher at a bar, from 0, melody, chords and key."""
+    turn = bar_start(song, bar)
     melody = tuple(
-        note._replace(note=note.note + 6) if note.onset >= turn else note
+        note._replace(note=note.note + up) if note.onset >= turn else note
         for note in song.melody
     )
     keys = list(song.keys)
     if not keys and song.key is not None:
         keys = [KeySpan(song.spans[0].start, song.key)]
     before = [span for span in keys if span.start < turn]
-    turned = [KeySpan(turn, _higher(span.key)) for span in before[-1:]]
+    turned = [KeySpan(turn, _higher(span.key, up)) for span in before[-1:]]
     turned += [
-        span._replace(key=_higher(span.key)) for span in keys if span.start >= turn
+        span._replace(key=_higher(span.key, up)) for span in keys if span.start >= turn
     ]
     return replace(
         song,
         melody=melody,
-        spans=_turned(song.spans, turn),
+        spans=_turned(song.spans, turn, up),
         keys=(*before, *turned),
     )
 
@@ -123,13 +128,13 @@ def _at_tempo(song: Song, factor: float) -> Song:
     return replace(song, quarters_per_minute=tempo * factor)
 
 
-def _turned(spans: Sequence[ChordSpan], turn: int) -> tuple[ChordSpan, ...]:
+def _turned(spans: Sequence[ChordSpan], turn: int, up: int) -> tuple[ChordSpan, ...]:
     turned: list[ChordSpan] = []
     for span in spans:
         if span.start < turn:
             turned.append(span._replace(end=min(span.end, turn)))
         if span.end > turn:
-            chord = CHORDS[span.chord].transpose(6)
+            chord = CHORDS[span.chord].transpose(up)
             turned.append(
                 ChordSpan(
                     max(span.start, turn),
@@ -141,8 +146,8 @@ def _turned(spans: Sequence[ChordSpan], turn: int) -> tuple[ChordSpan, ...]:
     return tuple(turned)
 
 
-def _higher(key: Key | None) -> Key | None:
-    return None if key is None else Key((key.tonic + 6) % 12, key.mode)
+def _higher(key: Key | None, up: int) -> Key | None:
+    return None if key is None else Key((key.tonic + up) % 12, key.mode)
 
 
 def _dice(song: Song) -> np.random.Generator:

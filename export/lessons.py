@@ -24,7 +24,7 @@ from jackcomp.ear.melody import (
 )
 from jackcomp.ear.window import HeardNote
 from jackcomp.theory.key import key_index
-from jackcomp.theory.vocabulary import NO_CHORD_INDEX, transpose_index
+from jackcomp.theory.vocabulary import NO_CHORD_INDEX
 from jackcomp.timeline.meter import Meter, step_at, step_start
 
 POINTS = ("before", "boundary", "eighth", "quarter", "close", "whole")
@@ -62,11 +62,7 @@ class MelodyLesson:
 
 
 def to_melody_lesson(
-    song: Song,
-    rng: np.random.Generator,
-    slips: float = 0.0,
-    *,
-    modulates: bool = False,
+    song: Song, rng: np.random.Generator, slips: float = 0.0
 ) -> MelodyLesson:
     """Lay a song with a melody out as a lesson.
 
@@ -75,11 +71,9 @@ def to_melody_lesson(
     song : Song
         With a melody.
     rng : Generator
-        Draws the lead, the slips, and how it modulates.
+        Draws the lead and the slips.
     slips : float
         Which share of the notes is struck a semitone or two beside the right key.
-    modulates : bool
-        Whether from one of its inner bars on all of it is moved to another key.
     """
     meter = main_meter(song)
     bar_map = BarMap(song.bars, meter)
@@ -91,14 +85,6 @@ def to_melody_lesson(
     last = step_at(meter, bar_map.to_clock(song.spans[-1].end - 1))[0]
     steps = range(first, max(last, first) + 1)
     lead = int(rng.integers(*LEAD_TICKS))
-    up, turn = 0, steps.stop
-    if modulates:
-        up, turn = _draw_modulation(rng, steps, len(meter.steps))
-        moved = step_start(meter, turn) - SNAP_TICKS
-        notes = [
-            replace(note, note=note.note + up) if note.onset >= moved else note
-            for note in notes
-        ]
     over = np.zeros((len(steps), N_FEATURES), np.float16)
     heard = np.zeros((len(steps), len(POINTS), N_FEATURES), np.float16)
     past = no_past()
@@ -110,24 +96,14 @@ def to_melody_lesson(
             over[row + 1] = heard[row, -1]
         past = pass_step(past, near, meter, step)
     chords, weights = label_steps(song, meter, bar_map, steps)
-    keys = np.array(
-        [_key_at(song, bar_map.to_song(step_start(meter, s))) for s in steps]
+    return MelodyLesson(
+        song.source,
+        over,
+        heard,
+        chords,
+        weights,
+        np.array([_key_at(song, bar_map.to_song(step_start(meter, s))) for s in steps]),
     )
-    for row in range(turn - first, len(steps)):
-        chords[row] = transpose_index(int(chords[row]), up)
-        if keys[row] != UNKNOWN:
-            keys[row] = keys[row] // 12 * 12 + (keys[row] + up) % 12
-    return MelodyLesson(song.source, over, heard, chords, weights, keys)
-
-
-def _draw_modulation(
-    rng: np.random.Generator, steps: range, bar_steps: int
-) -> tuple[int, int]:
-    """Draw by how much a song modulates, -5 to 6 semitones, and from which step on."""
-    up = int(rng.integers(1, 12))
-    quarter = len(steps) // 4
-    drawn = int(rng.integers(steps.start + quarter, steps.stop - quarter + 1))
-    return (up + 5) % 12 - 5, -(-drawn // bar_steps) * bar_steps
 
 
 def clock_notes(song: Song, bar_map: BarMap) -> list[HeardNote]:

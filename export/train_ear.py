@@ -25,6 +25,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import tqdm
 
+from export.disturbed import modulate
 from export.lessons import POINTS, UNKNOWN, MelodyLesson, to_melody_lesson
 from export.listener_model import Listener, ListenerSettings
 from export.listener_to_onnx import build_listener
@@ -131,13 +132,20 @@ def read_lessons(split: str, settings: Settings) -> list[MelodyLesson]:
     rng = np.random.default_rng(settings.seed)
     lessons = []
     for song in tqdm(songs_of(split, settings), desc=split, unit="song"):
-        is_played = split == "train"
-        slips = is_played and rng.random() < settings.slipping_songs
-        modulates = is_played and rng.random() < settings.modulating_songs
-        lessons.append(
-            to_melody_lesson(song, rng, settings.slips * slips, modulates=modulates)
-        )
+        slips = 0.0
+        if split == "train":
+            slips = settings.slips * (rng.random() < settings.slipping_songs)
+            if rng.random() < settings.modulating_songs:
+                song = modulate(song, *draw_modulation(song, rng))
+        lessons.append(to_melody_lesson(song, rng, slips))
     return lessons
+
+
+def draw_modulation(song: Song, rng: np.random.Generator) -> tuple[int, int]:
+    """Draw a bar of the song's inner half, and -5 to 6 semitones, but not 0."""
+    bars = sum(bar.start >= 0 for bar in song.bars)
+    up = int(rng.integers(1, 12))
+    return int(rng.integers(bars // 4, 3 * bars // 4 + 1)), (up + 5) % 12 - 5
 
 
 def songs_of(split: str, settings: Settings) -> list[Song]:

@@ -1,6 +1,7 @@
 import pytest
 
 from export import disturbed
+from export.key_scores import key_at
 from export.songs import LEADSHEET_FILES, read_songs
 from jackcomp.theory.vocabulary import CHORDS, transpose_index
 
@@ -55,6 +56,21 @@ def test_at_bar_nine_all_goes_a_tritone_higher(songs):
             moved = transpose_index(true.chord, 6)
             assert span.chord == (moved if span.start >= turn else true.chord)
         assert turned.spans[-1].end == song.spans[-1].end
+
+
+def test_a_song_modulates_by_any_interval_and_no_further(songs):
+    for song in songs:
+        moved = disturbed.modulate(song, 4, -3)
+        back = disturbed.modulate(moved, 4, 3)
+        assert back.melody == song.melody
+        assert [key_at(back, s.start) for s in moved.spans] == [
+            key_at(song, s.start) for s in moved.spans
+        ]
+        turn = disturbed.bar_start(song, 4)
+        was, now = key_at(song, turn), key_at(moved, turn)
+        assert (now.tonic - was.tonic) % 12 == 9
+        assert now.mode == was.mode
+        assert key_at(moved, turn - 1) == key_at(song, turn - 1)
 
 
 def test_the_left_hand_states_true_triads_in_the_first_eight_bars_alone(songs):

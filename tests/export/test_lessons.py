@@ -5,8 +5,8 @@ from export.lessons import POINTS, UNKNOWN, clock_notes, to_melody_lesson
 from export.songs import LEADSHEET_FILES, read_songs
 from export.stage import BarMap, main_meter
 from jackcomp.ear.listener import Listener
-from jackcomp.ear.melody import N_FEATURES, N_PITCHED, SNAP_TICKS
-from jackcomp.theory.vocabulary import N_CHORDS, transpose_index
+from jackcomp.ear.melody import N_FEATURES, SNAP_TICKS
+from jackcomp.theory.vocabulary import N_CHORDS
 from jackcomp.timeline.meter import step_at, step_start
 
 # The plain numbers end with five of progress and three of the past.
@@ -74,32 +74,3 @@ def test_answers_are_those_of_the_grid(songs):
         assert lesson.weights.sum() > 0
         if song.key_doubtful:
             assert (lesson.keys == UNKNOWN).all()
-
-
-def test_a_song_that_modulates_goes_on_in_another_key_from_a_bar_line(songs):
-    for seed, song in enumerate(songs):
-        plain, moved = (
-            lesson_of(song, seed, modulates=is_moved) for is_moved in (0, 1)
-        )
-        (differ,) = np.nonzero(moved.chords != plain.chords)
-        turn = differ[0]
-        assert len(plain.chords) // 4 <= turn <= 3 * len(plain.chords) // 4 + 4
-        up = int(moved.keys[turn] - plain.keys[turn]) % 12
-        expected = [transpose_index(int(chord), up) for chord in plain.chords]
-        assert moved.chords[turn:].tolist() == expected[turn:]
-        assert ((moved.keys - plain.keys)[turn:] % 12 == up).all()
-        assert (moved.keys // 12 == plain.keys // 12).all()
-        assert (moved.keys[:turn] == plain.keys[:turn]).all()
-        # What has no pitch, at the end of the features, is as it was.
-        pitched = 12 * N_PITCHED
-        np.testing.assert_array_equal(
-            moved.heard[..., pitched:], plain.heard[..., pitched:]
-        )
-        before = slice(0, turn - 1)
-        np.testing.assert_array_equal(moved.heard[before], plain.heard[before])
-        whole = POINTS.index("whole")
-        late = turn + (len(plain.chords) - turn) // 2
-        was = plain.heard[late:, whole, :pitched].reshape(-1, 12, N_PITCHED)
-        now = moved.heard[late:, whole, :pitched].reshape(-1, 12, N_PITCHED)
-        # The first of a pitch class's numbers are of this step alone.
-        np.testing.assert_array_equal(now[..., :2], np.roll(was, up, axis=1)[..., :2])
