@@ -41,6 +41,7 @@ from jackcomp.ear.beat_filter import (
     lay_out,
 )
 from jackcomp.ear.pulse_tables import load_pulse_tables, read_tables, write_tables
+from jackcomp.errors import ConfigError, JackcompError
 from jackcomp.tables import checksum
 
 MODEL = Path(__file__).parents[1] / "models" / "pulse.json"
@@ -87,7 +88,19 @@ class PulseFilter(nn.Module):
         self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
 
     def go_on_from(self, tables: PulseTables) -> None:
-        """Take over what was learnt before, by a filter of the same size."""
+        """Take over what was learnt before.
+
+        Raises
+        ------
+        ConfigError
+            If it was learnt by a filter of another size.
+        """
+        size = self.inner.out_features
+        if len(tables.inner_bias) != size:
+            raise ConfigError(
+                f"a filter of {len(tables.inner_bias)} hidden units cannot go on as "
+                f"one of {size}: begin with one that this version made"
+            )
 
         def log_odds(chance: float) -> float:
             return math.log(chance / (1 - chance))
@@ -321,10 +334,17 @@ def main() -> int:
         for split in ("train", "valid")
     )
     if not sources:
-        print(f"no songs of source {options.source!r}", file=sys.stderr)
+        print(
+            f"no songs with times of source {options.source!r}: use wjazzd or pop909",
+            file=sys.stderr,
+        )
         return 1
-    learnt = load_pulse_tables(options.begin) if options.begin else None
-    model = train(settings, sources, learnt)
+    try:
+        learnt = load_pulse_tables(options.begin) if options.begin else None
+        model = train(settings, sources, learnt)
+    except JackcompError as error:
+        print(error, file=sys.stderr)
+        return 1
     tables = model.tables()
     apart = check_parity(model, tables, settings, others)
     if apart > PARITY:
@@ -340,6 +360,7 @@ def main() -> int:
             for songs in sources
         },
         "settings": asdict(settings),
+        "begun_from": None if learnt is None else options.begin.name,
         "valid_figures": {"loss": round(measure(model, settings, others), 4)},
         "parity": apart,
         "checksum": checksum(tables),

@@ -158,8 +158,8 @@ class PulseTracker:
         """Move the window with its beat, then to where the mass is."""
         if self._period is not None:
             told = math.log(self._period)
-            here = told if self._last is None else self._log_period
-            self._filter.keep_near(here, TOLD_REACH)
+            before = told if self._last is None else self._log_period
+            self._filter.keep_near(before, TOLD_REACH)
         belief = self._filter.belief
         mass = _window_mass(belief)
         best = np.unravel_index(np.argmax(mass), mass.shape)

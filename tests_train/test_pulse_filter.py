@@ -1,0 +1,26 @@
+"""What needs torch: ``make test-train``."""
+
+import numpy as np
+import pytest
+import torch
+
+from export.train_pulse import PulseFilter, Settings
+from jackcomp.ear.pulse_tables import load_pulse_tables, read_tables
+from jackcomp.errors import ConfigError
+
+
+def test_a_filter_that_goes_on_is_first_the_one_that_was():
+    before = load_pulse_tables()
+    torch.manual_seed(0)
+    model = PulseFilter(Settings())
+    model.go_on_from(before)
+    after = read_tables(model.tables())
+    for name in before.__slots__:
+        np.testing.assert_allclose(
+            getattr(after, name), getattr(before, name), rtol=1e-4, atol=2e-6
+        )
+
+
+def test_a_filter_of_another_size_is_refused_in_one_line():
+    with pytest.raises(ConfigError, match="128 hidden units cannot go on as one of 7"):
+        PulseFilter(Settings(hidden=7)).go_on_from(load_pulse_tables())
