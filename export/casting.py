@@ -23,6 +23,7 @@ from export.key_scores import (
 from export.scores import Scores, Share, compare_labels, cut_out, score_chords
 from export.songs import ChordSpan, Song
 from export.stage import Performance, Stage
+from jackcomp.accompanist import PLAN_BARS
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.vocabulary import CHORDS
 
@@ -144,11 +145,16 @@ def play_role(song: Song, row: str) -> tuple[Song, Performance]:
     settings = dict(role.settings)
     if role.told_key:
         settings["key"] = song.key
-    # Only the timed row looks as far ahead as a live player's accompanist: what is
-    # planned for later is decided anew before it sounds.
-    plan = {} if row == TIMED_ROW else {"plan_bars": 1}
+    # Only the timed row looks as far ahead as live, and hears all for itself: what
+    # is planned for later is decided anew before it sounds.
+    is_timed = row == TIMED_ROW
     played = _stage().play(
-        heard, mends=role.mends, remembers=role.remembers, **plan, **settings
+        heard,
+        mends=role.mends,
+        remembers=role.remembers,
+        plan_bars=PLAN_BARS if is_timed else 1,
+        hears_anew=is_timed,
+        **settings,
     )
     return (heard if role.is_moved else song), played
 

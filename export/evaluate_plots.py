@@ -86,8 +86,7 @@ def _draw_timeline(song: Song) -> Figure:
     decisions = [decision for tick, decision in played.decisions if tick < end]
     chances = np.zeros((len(KEYS), max(len(ticks), 1)))
     for column, decision in enumerate(decisions):
-        for index, chance in decision.keys:
-            chances[index, column] = chance
+        chances[:, column] = decision.keys
     quarters = np.array([*ticks, end]) / TICKS_PER_QUARTER
     keys.pcolormesh(
         quarters, np.arange(len(KEYS) + 1) - 0.5, chances, cmap="Blues", vmin=0, vmax=1

@@ -70,7 +70,7 @@ def score_key_course(song: Song, decisions: Sequence[tuple[int, Decision]]) -> S
         return {}
     early = song.melody[min(EARLY_NOTES, len(song.melody)) - 1].onset
     after = [decision for tick, decision in decisions if tick > early]
-    first = KEYS[after[0].keys[0][0]] if after else None
+    first = KEYS[int(after[0].keys.argmax())] if after else None
     shown = [(tick, decision.key) for tick, decision in decisions]
     changes = sum(one != other for (_, one), (_, other) in pairwise(shown))
     annotated = sum(one.key != other.key for one, other in pairwise(song.keys))

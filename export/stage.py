@@ -21,6 +21,8 @@ from jackcomp import duo
 from jackcomp.accompanist import PLAN_BARS, ChordChange
 from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
+from jackcomp.ear.hands import Split
+from jackcomp.ear.listen import Ear, Heard
 from jackcomp.rendering import play
 from jackcomp.solo import Solo
 from jackcomp.theory.chord import NO_CHORD, Chord, format_harte
@@ -108,8 +110,48 @@ class Performance:
     thinking_ns: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Hearing:
+    """A solo, and all that an ear depends on besides."""
+
+    given: Given
+    key: Key | None
+    split: Split
+
+
+class _SharingEar(Ear):
+    """An ear that does not work out again what another has heard in the same solo.
+
+    What `Ear.hear` says depends on the notes alone, not on what was asked before.
+    """
+
+    def __init__(
+        self,
+        models: duo.Models,
+        hearing: _Hearing,
+        known: dict[tuple[int, int, int], Heard],
+    ) -> None:
+        super().__init__(
+            models.ear,
+            models.listener,
+            hearing.given.meter,
+            hearing.key,
+            hearing.split,
+        )
+        self._known = known
+
+    def hear(self, start_tick: int, now_tick: int, end_tick: int) -> Heard:
+        """Say what was heard; see `Ear.hear`."""
+        asked = (start_tick, now_tick, end_tick)
+        if asked not in self._known:
+            self._known[asked] = super().hear(*asked)
+        return self._known[asked]
+
+
 class Stage:
     """Plays songs, one after the other; the models are loaded once.
+
+    What one accompanist has heard in a solo is kept for the next that hears the same.
 
     Parameters
     ----------
@@ -120,6 +162,8 @@ class Stage:
     def __init__(self, settings: Settings | None = None) -> None:
         self._settings = settings or Settings()
         self._models = duo.load_models()
+        self._hearing: _Hearing | None = None
+        self._known: dict[tuple[int, int, int], Heard] = {}
 
     def play(
         self,
@@ -129,6 +173,7 @@ class Stage:
         remembers: bool = True,
         plan_bars: int = PLAN_BARS,
         period: int = PERIOD,
+        hears_anew: bool = False,
         **changed: Any,
     ) -> Performance:
         """Play a song's melody and return what sounded with it.
@@ -145,6 +190,9 @@ class Stage:
             How far it plans; changes nothing of what sounds while the worker keeps up.
         period : int
             Frames in a cycle; changes nothing as long as two fit into the lead.
+        hears_anew : bool
+            Whether it hears for itself what was heard before, as live; changes nothing
+            but the time it takes.
         changed
             Settings that are not those of the stage.
         """
@@ -160,6 +208,7 @@ class Stage:
             place,
             fastest_ns_per_quarter=given.ns_per_quarter,
             models=self._models,
+            ear=self._ear(given, settings, hears_anew),
             mends=mends,
             remembers=remembers,
             plan_bars=plan_bars,
@@ -181,6 +230,12 @@ class Stage:
             decisions=tuple((bar_map.to_song(d.tick), d) for d in decisions),
             thinking_ns=tuple(played.thinking_ns),
         )
+
+    def _ear(self, given: Given, settings: Settings, anew: bool) -> Ear:
+        hearing = _Hearing(given, settings.key, settings.split)
+        if anew or hearing != self._hearing:
+            self._hearing, self._known = hearing, {}
+        return _SharingEar(self._models, hearing, self._known)
 
 
 def describe(settings: Settings) -> dict[str, Any]:

@@ -99,6 +99,7 @@ def build_accompanist(
     *,
     fastest_ns_per_quarter: int,
     models: Models | None = None,
+    ear: Ear | None = None,
     pacer: Pacer | None = None,
     mends: bool = True,
     remembers: bool = True,
@@ -106,11 +107,15 @@ def build_accompanist(
     notes_to_come: int | None = None,
     explain: Callable[[Decision], None] | None = None,
 ) -> Accompanist:
-    """Load the style, and the models unless they are given; join the rooms."""
+    """Load the style, and the models unless they are given; join the rooms.
+
+    An ear that is given has heard nothing yet.
+    """
     style = load_style(style_name(settings))
     models = models or load_models()
     return Accompanist(
-        Ear(models.ear, models.listener, place.meter, settings.key, settings.split),
+        ear
+        or Ear(models.ear, models.listener, place.meter, settings.key, settings.split),
         song_brain(models, settings.genre),
         Arranger(style, place.meter, settings.seed),
         place.meter,

@@ -93,7 +93,7 @@ def _worth() -> NDArray[np.float64]:
 WORTH = _worth()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """One decision, and what led to it.
 
@@ -107,19 +107,17 @@ class Decision:
         On the line of a step, or inside it.
     before, after : int or None, int
         Vocabulary indices of what sounded and what shall; None for nothing yet.
-    tables, listener, brain, memory, pooled : tuple of (int, float)
-        The five likeliest chords of each and their probabilities: the ear's counted
-        tables and its network, the brain, the form memory (empty where nothing is
-        like this step), and all of them together.
-    worth : tuple of (int, float)
-        The five triads that are worth most, by their likeliest chords; the first is the
-        one to be chosen, if nothing sounded yet.
+    tables, listener, brain, pooled : ndarray, shape=(169,), float32
+        What each said: the ear's counted tables and its network, the brain, and all of
+        them together with the memory.
+    memory : ndarray, shape=(169,), float32, or None
+        What the form memory said; None where nothing is like this step.
     memory_trust, memory_step : float, int or None
         How much of the whole the memory is, and the grid step it remembers best.
-    key, key_probability : Key, float
-        The key that is shown, and how likely the likeliest is.
-    keys : tuple of (int, float)
-        The likeliest keys, indices of ``theory.key.KEYS``.
+    key : Key
+        The key that is shown.
+    keys : ndarray, shape=(24,), float32
+        How likely each is, in the order of ``theory.key.KEYS``.
     confidence : float
         Probability of the chosen triad, 0 to 1.
     weight : float
@@ -133,17 +131,15 @@ class Decision:
     moment: Moment
     before: int | None
     after: int
-    tables: tuple[tuple[int, float], ...]
-    listener: tuple[tuple[int, float], ...]
-    brain: tuple[tuple[int, float], ...]
-    memory: tuple[tuple[int, float], ...]
+    tables: Distribution
+    listener: Distribution
+    brain: Distribution
+    memory: Distribution | None
     memory_trust: float
     memory_step: int | None
-    pooled: tuple[tuple[int, float], ...]
-    worth: tuple[tuple[int, float], ...]
+    pooled: Distribution
     key: Key
-    key_probability: float
-    keys: tuple[tuple[int, float], ...]
+    keys: KeyDistribution
     confidence: float
     weight: float
     notes: tuple[int, ...]
@@ -159,24 +155,34 @@ class Decision:
         return self.is_change and self.moment is Moment.INSIDE
 
     def explain(self) -> dict[str, Any]:
-        """Give the record for ``--explain``, chords and key as labels."""
+        """Give the record for ``--explain``, chords and keys as labels.
+
+        Of each voice it tells the five likeliest chords; ``worth`` are the triads that
+        are worth most, by their likeliest chords: the first is the one to be chosen, if
+        nothing sounded yet.
+        """
         return {
             "tick": self.tick,
             "cutoff": self.cutoff_tick,
             "moment": self.moment.value,
             "before": None if self.before is None else self._label(self.before),
             "after": self._label(self.after),
-            "ear": self._labels(self.listener),
-            "tables": self._labels(self.tables),
-            "brain": self._labels(self.brain),
-            "memory": self._labels(self.memory),
+            "ear": self._labels(top_chords(self.listener)),
+            "tables": self._labels(top_chords(self.tables)),
+            "brain": self._labels(top_chords(self.brain)),
+            "memory": self._labels(
+                () if self.memory is None else top_chords(self.memory)
+            ),
             "memory_trust": round(self.memory_trust, 4),
             "memory_step": self.memory_step,
-            "pool": self._labels(self.pooled),
-            "worth": self._labels(self.worth),
+            "pool": self._labels(top_chords(self.pooled)),
+            "worth": self._labels(top_triads(self.pooled)),
             "key": format_key(self.key),
-            "key_probability": round(self.key_probability, 4),
-            "keys": [(format_key(KEYS[i]), round(p, 4)) for i, p in self.keys],
+            "key_probability": round(float(self.keys.max()), 4),
+            "keys": [
+                (format_key(KEYS[index]), round(chance, 4))
+                for index, chance in top_keys(self.keys)
+            ],
             "confidence": round(self.confidence, 4),
             "heard_quarters": round(self.weight, 4),
             "notes": list(self.notes),

@@ -195,6 +195,8 @@ class Engine:
         return reports
 
     def _unpack(self, records: object, count: int) -> list[Report]:
+        if count == 0:
+            return []
         size = count * messages.REPORT_LAYOUT.size
         return messages.unpack_reports(ffi.buffer(records, size)[:], lib.NO_TICK)
 

@@ -168,23 +168,23 @@ def test_the_lead_is_never_less_than_two_periods(lead, period, cutoff):
 
 def test_a_decision_explains_itself():
     distribution = chances(A_min=0.6, C_maj=0.2)
+    keys = np.zeros(24, np.float32)
+    keys[key_index(parse_key("Am"))] = 0.7
     decision = Decision(
         tick=4800,
         cutoff_tick=4627,
         moment=Moment.INSIDE,
         before=index_of("C:maj"),
         after=index_of("A:min"),
-        tables=top_chords(distribution),
-        listener=top_chords(distribution),
-        brain=top_chords(distribution),
-        memory=(),
+        tables=distribution,
+        listener=distribution,
+        brain=distribution,
+        memory=None,
         memory_trust=0.0,
         memory_step=None,
-        pooled=top_chords(distribution),
-        worth=top_triads(distribution),
+        pooled=distribution,
         key=parse_key("Am"),
-        key_probability=0.7,
-        keys=((key_index(parse_key("Am")), 0.7),),
+        keys=keys,
         confidence=0.6,
         weight=0.4,
         notes=(69, 72),
@@ -196,7 +196,10 @@ def test_a_decision_explains_itself():
     assert record["key"] == "Am"
     assert record["ear"][0][0] == "A:min"
     assert len(record["pool"]) == 5
-    assert record["keys"] == [["Am", 0.7]]
+    assert record["worth"][0][0] == "A:min"
+    assert record["keys"][0] == ["Am", 0.7]
+    assert len(record["keys"]) == 3
+    assert record["key_probability"] == 0.7
     assert record["memory"] == []
 
 

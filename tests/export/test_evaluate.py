@@ -14,7 +14,7 @@ from export.songs import LEADSHEET_FILES, Bar, ChordSpan, read_songs
 from export.stage import BarMap, Stage, give, lay_spans, main_meter
 from jackcomp.config import Settings
 from jackcomp.theory.chord import Chord, format_harte, parse_harte
-from jackcomp.theory.key import KEYS, Key
+from jackcomp.theory.key import KEYS, Key, parse_key
 from jackcomp.theory.vocabulary import CHORDS, chord_index
 from jackcomp.timeline.meter import Meter
 
@@ -354,7 +354,32 @@ def test_a_shorter_plan_changes_nothing_that_sounds(stage, songs):
     for song in songs[:3]:
         short, whole = stage.play(song, plan_bars=1), stage.play(song)
         assert short.changes == whole.changes
-        assert short.decisions == whole.decisions
+        assert explained(short) == explained(whole)
+
+
+@pytest.mark.slow
+def test_what_was_heard_before_is_heard_again(stage, songs):
+    hasty = {"mends": False, "plan_bars": 1}
+    for song in songs[:3]:
+        alone = stage.play(song, hears_anew=True, **hasty)
+        stage.play(song, hears_anew=True)
+        shared = stage.play(song, **hasty)
+        assert explained(shared) == explained(alone)
+        assert shared.changes == alone.changes
+
+
+def test_another_solo_or_another_key_is_heard_anew(stage, read):
+    song = read(chords=[[0, 16, "C:maj"]], melody=[[0, 4, 64, 80], [8, 4, 67, 80]])
+    other = replace(song, melody=(song.melody[0]._replace(note=66), song.melody[1]))
+    told = {"key": parse_key("Em")}
+    before = [explained(stage.play(song, hears_anew=True, **told))]
+    before.append(explained(stage.play(other, hears_anew=True)))
+    stage.play(song)
+    assert [explained(stage.play(song, **told)), explained(stage.play(other))] == before
+
+
+def explained(played):
+    return [(tick, decision.explain()) for tick, decision in played.decisions]
 
 
 # ---- the report ----

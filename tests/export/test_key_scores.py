@@ -1,5 +1,6 @@
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from export.key_profiles import PROFILES, find_key
@@ -34,7 +35,7 @@ def course(*rows):
     return [
         (
             quarter * QUARTER,
-            SimpleNamespace(key=key, keys=((key_index(key), 1.0),)),
+            SimpleNamespace(key=key, keys=np.eye(24)[key_index(key)]),
         )
         for quarter, key in rows
     ]

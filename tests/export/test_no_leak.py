@@ -69,8 +69,8 @@ def read(records, tmp_path_factory):
 
 
 def decide(stage, song):
-    played = stage.play(song)
-    return [decision for _, decision in played.decisions], played.changes
+    played = stage.play(song, hears_anew=True)
+    return [decision.explain() for _, decision in played.decisions], played.changes
 
 
 def with_other_harmony(record, dice):
@@ -152,8 +152,8 @@ def known_by(tick, song, heard):
     """Return the decisions cut off by a tick of the song, and what they changed."""
     now = BarMap(song.bars, main_meter(song)).to_clock(tick)
     decisions, changes = heard
-    known = [decision for decision in decisions if decision.cutoff_tick <= now]
-    until = known[-1].tick if known else now
+    known = [decision for decision in decisions if decision["cutoff"] <= now]
+    until = known[-1]["tick"] if known else now
     return known, [change for change in changes if change.tick <= until]
 
 
