@@ -189,11 +189,12 @@ class PulseFilter(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the belief after each onset, (songs, onsets, tempi, phases)."""
-        evidence = self.weigh(batch)
-        elapsed = torch.from_numpy(batch.elapsed)
+        # Taken apart at once: each slice by itself would have a gradient of the whole.
+        evidence = self.weigh(batch).unbind(1)
+        elapsed = torch.from_numpy(batch.elapsed).unbind(1)
         belief, beliefs = self.begin(batch), []
-        for onset in range(elapsed.shape[1]):
-            belief = self.advance(belief, elapsed[:, onset], evidence[:, onset])
+        for seconds, told in zip(elapsed, evidence, strict=True):
+            belief = self.advance(belief, seconds, told)
             beliefs.append(belief)
         return torch.stack(beliefs, dim=1)
 
