@@ -4,7 +4,7 @@ Learns from the train split of ``export/corpus``, keeps the weights that do best
 the valid split, and never opens the test split. Then it writes
 ``models/listener.onnx`` and its card, after checking that what is played answers as
 what was trained. An interrupted run goes on where it stopped
-(``export/runs/listener``). It takes some forty minutes on one core.
+(``export/runs/listener``). It takes some fifty minutes on one core.
 """
 
 import argparse
@@ -57,11 +57,13 @@ class Settings:
     key_share: float = 0.2
     # The policy chooses a triad first, so part of the lesson is the triad alone.
     triad_share: float = 0.3
-    # Soloists slip: in so many songs, so many notes are beside the right key.
-    slipping_songs: float = 0.25
+    # Each song is played so many times, and an epoch hears one of them at random.
+    takes: int = 3
+    # Soloists slip: in so many takes, so many notes are beside the right key.
+    slipping_takes: float = 0.4
     slips: float = 0.1
     # They also modulate, which few annotated songs do, and to any key.
-    modulating_songs: float = 0.1
+    modulating_takes: float = 0.15
     song_limit: int | None = None
     seed: int = 20240229
 
@@ -82,7 +84,7 @@ def train(settings: Settings, folder: Path) -> Listener:
     torch.set_num_threads(1)
     torch.manual_seed(settings.seed)
     folder.mkdir(parents=True, exist_ok=True)
-    lessons = read_lessons("train", settings)
+    takes = [read_lessons("train", settings, take) for take in range(settings.takes)]
     exam = read_lessons("valid", settings)
     model = Listener(settings.model)
     optimizer = torch.optim.AdamW(
@@ -99,7 +101,7 @@ def train(settings: Settings, folder: Path) -> Listener:
         start, best = stopped["epoch"] + 1, stopped["best"]
     for epoch in range(start, settings.epochs):
         began = time.monotonic()
-        learned = learn(model, optimizer, lessons, settings, epoch)
+        learned = learn(model, optimizer, takes, settings, epoch)
         figures = examine(model, exam, settings)
         if figures["loss"] < best:
             best = figures["loss"]
@@ -127,15 +129,15 @@ def load_best(settings: Settings, folder: Path) -> tuple[Listener, int]:
     return model.eval(), kept["epoch"]
 
 
-def read_lessons(split: str, settings: Settings) -> list[MelodyLesson]:
+def read_lessons(split: str, settings: Settings, take: int = 0) -> list[MelodyLesson]:
     """Lay out the songs of a split; only in training do they slip and modulate."""
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng((settings.seed, take))
     lessons = []
     for song in tqdm(songs_of(split, settings), desc=split, unit="song"):
         slips = 0.0
         if split == "train":
-            slips = settings.slips * (rng.random() < settings.slipping_songs)
-            if rng.random() < settings.modulating_songs:
+            slips = settings.slips * (rng.random() < settings.slipping_takes)
+            if rng.random() < settings.modulating_takes:
                 song = modulate(song, *draw_modulation(song, rng))
         lessons.append(to_melody_lesson(song, rng, slips))
     return lessons
@@ -157,15 +159,17 @@ def songs_of(split: str, settings: Settings) -> list[Song]:
 def learn(
     model: Listener,
     optimizer: torch.optim.Optimizer,
-    lessons: Sequence[MelodyLesson],
+    takes: Sequence[Sequence[MelodyLesson]],
     settings: Settings,
     epoch: int,
 ) -> float:
-    """Go once through all lessons; gives the mean loss."""
+    """Go once through all songs, each in one of its takes; gives the mean loss."""
     model.train()
     # Each epoch has its own dice, so that a run that stopped goes on the same way.
     torch.manual_seed(settings.seed + epoch)
     rng = np.random.default_rng((settings.seed, epoch))
+    drawn = rng.integers(len(takes), size=len(takes[0]))
+    lessons = [takes[take][song] for song, take in enumerate(drawn)]
     groups = group_lessons(lessons, settings.batch_steps, rng)
     losses = []
     for number, group in enumerate(tqdm(groups, desc=f"epoch {epoch}", leave=False)):

@@ -78,3 +78,18 @@ def test_a_run_that_stopped_goes_on_to_the_same_weights(tmp_path, monkeypatch):
     mended = train(few, tmp_path / "broken")
     for one, other in zip(whole.parameters(), mended.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_every_take_of_a_song_slips_and_modulates_otherwise():
+    all_slip = Settings(song_limit=6, slipping_takes=1.0, modulating_takes=0.5)
+
+    def heard(split, take):
+        lessons = train_ear.read_lessons(split, all_slip, take)
+        return [lesson.heard[:, -1] for lesson in lessons]
+
+    first, again, other = heard("train", 1), heard("train", 1), heard("train", 2)
+    for one, same, another in zip(first, again, other, strict=True):
+        assert np.array_equal(one, same)
+        assert not np.array_equal(one, another)
+    for one, another in zip(heard("valid", 1), heard("valid", 2), strict=True):
+        assert np.array_equal(one, another)
