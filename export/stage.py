@@ -151,7 +151,8 @@ class _SharingEar(Ear):
 class Stage:
     """Plays songs, one after the other; the models are loaded once.
 
-    What one accompanist has heard in a solo is kept for the next that hears the same.
+    What one accompanist has heard in a solo is kept; whoever plays the same solo next
+    may take it over.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ class Stage:
         remembers: bool = True,
         plan_bars: int = PLAN_BARS,
         period: int = PERIOD,
-        hears_anew: bool = False,
+        hears_anew: bool = True,
         **changed: Any,
     ) -> Performance:
         """Play a song's melody and return what sounded with it.
@@ -191,8 +192,8 @@ class Stage:
         period : int
             Frames in a cycle; changes nothing as long as two fit into the lead.
         hears_anew : bool
-            Whether it hears for itself what was heard before, as live; changes nothing
-            but the time it takes.
+            Whether it hears for itself, as live. Taking over what was heard before
+            changes nothing but the time that it takes.
         changed
             Settings that are not those of the stage.
         """

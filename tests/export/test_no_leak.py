@@ -69,7 +69,7 @@ def read(records, tmp_path_factory):
 
 
 def decide(stage, song):
-    played = stage.play(song, hears_anew=True)
+    played = stage.play(song)
     return [decision.explain() for _, decision in played.decisions], played.changes
 
 
