@@ -395,14 +395,11 @@ def chord_loss(
 ) -> float:
     """Give the mean negative log-likelihood of the annotated chords."""
     scorer = ChordScorer(tables)
-    return -float(
-        np.mean(
-            [
-                np.log(max(scorer.score(h.evidence, h.key_state, begun)[chord], 1e-9))
-                for chord, h in sample
-            ]
-        )
-    )
+    chances = [
+        scorer.score(heard.evidence, scorer.expect(heard.key_state), begun)[chord]
+        for chord, heard in sample
+    ]
+    return -float(np.log(np.maximum(chances, 1e-9)).mean())
 
 
 def minimise(

@@ -212,7 +212,9 @@ class Arranger:
     def _play(self, part: Part, span: Span, voicing: Voicing) -> list[Note]:
         """Return the notes of a part that start within a span."""
         return [
-            replace(note, duration=min(note.duration, span.end - note.tick))
+            note
+            if note.tick + note.duration <= span.end
+            else replace(note, duration=span.end - note.tick)
             for note in self._step_notes(part, voicing, span.start)
             if span.start <= note.tick < span.end
         ]

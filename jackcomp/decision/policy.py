@@ -246,9 +246,9 @@ def sum_triads(distribution: Distribution) -> NDArray[np.float64]:
         Root by family: ``maj``, ``min``, ``dim``, ``aug``, ``sus``, in the order
         of the quality table. No chord is left out.
     """
-    chances = np.zeros(N_TRIADS)
-    np.add.at(chances, TRIAD_OF, distribution[:NO_CHORD_INDEX])
-    return chances
+    of_chords = distribution[:NO_CHORD_INDEX].astype(np.float64)
+    summed = np.bincount(TRIAD_OF, weights=of_chords, minlength=N_TRIADS)
+    return np.asarray(summed, np.float64)
 
 
 def weigh_triads(distribution: Distribution) -> NDArray[np.float64]:

@@ -149,7 +149,10 @@ class ChordScorer:
         self._key_exponent = tables.key_exponent
 
     def score(
-        self, evidence: NDArray[np.float64], state: KeyState, begun: bool
+        self,
+        evidence: NDArray[np.float64],
+        expected: NDArray[np.float64],
+        begun: bool,
     ) -> Distribution:
         """Score every chord against what was heard.
 
@@ -157,8 +160,8 @@ class ChordScorer:
         ----------
         evidence : ndarray, shape=(7, 2, 12)
             As `gather_evidence` gives it.
-        state : ndarray, shape=(n_idioms, 24)
-            Distribution over idioms and keys.
+        expected : ndarray, shape=(2, 12, 169)
+            As `expect` gives it.
         begun : bool
             Whether the step has begun; before, the last notes weigh more.
 
@@ -171,11 +174,11 @@ class ChordScorer:
         # The same notes as they lie in each of the twelve keys.
         relative = heard[:, _FROM_TONIC].transpose(1, 0, 2).reshape(12, -1)
         scores = relative @ self._notes
-        scores += np.log(np.maximum(self._expect_in_keys(state), _LEAST))
-        return _sum_over_keys(np.exp(scores - scores.max()))
+        scores += np.log(np.maximum(expected, _LEAST))
+        return sum_over_keys(np.exp(scores - scores.max()))
 
-    def expect(self, state: KeyState) -> Distribution:
-        """Say what the key alone makes of the chords.
+    def expect(self, state: KeyState) -> NDArray[np.float64]:
+        """Say what the key alone makes of the chords, key by key.
 
         Parameters
         ----------
@@ -184,13 +187,9 @@ class ChordScorer:
 
         Returns
         -------
-        ndarray, shape=(169,), float32
-            Sums to 1; what `score` gives for evidence that is all zero.
+        ndarray, shape=(2, 12, 169), float64
+            Chances of mode, tonic, and chord as in C.
         """
-        return _sum_over_keys(self._expect_in_keys(state))
-
-    def _expect_in_keys(self, state: KeyState) -> NDArray[np.float64]:
-        """Give the chances of mode, tonic and chord as in C, shape (2, 12, 169)."""
         keys = state.sum(axis=0)
         # A power of the key's probability, and its idioms in their proportion.
         shares = state * np.maximum(keys, _LEAST) ** (self._key_exponent - 1.0)
@@ -198,9 +197,21 @@ class ChordScorer:
         return np.asarray(by_key @ self._chords)
 
 
-def _sum_over_keys(chances: NDArray[np.float64]) -> Distribution:
-    """Move every key's chords to where they sound, and add them up."""
-    summed = np.take_along_axis(chances.sum(axis=0), _IN_KEY, axis=1).sum(axis=0)
+def sum_over_keys(chances: NDArray[np.float64]) -> Distribution:
+    """Move every key's chords to where they sound, and add them up.
+
+    Parameters
+    ----------
+    chances : ndarray, shape=(2, 12, 169)
+        Of mode, tonic, and chord as in C.
+
+    Returns
+    -------
+    ndarray, shape=(169,), float32
+        Sums to 1; for what `ChordScorer.expect` gives, what `ChordScorer.score` gives
+        for evidence that is all zero.
+    """
+    summed = chances.sum(axis=0)[_TONICS, _IN_KEY].sum(axis=0)
     return np.asarray(summed / summed.sum(), np.float32)
 
 
@@ -208,6 +219,7 @@ def _sum_over_keys(chances: NDArray[np.float64]) -> Distribution:
 _LEAST = 1e-200
 # _FROM_TONIC[t, i] is the pitch class i semitones above tonic t; _IN_KEY[t, c]
 # the index that chord c has when everything is moved from tonic t to C.
+_TONICS = np.arange(12)[:, None]
 _FROM_TONIC = (np.arange(12)[:, None] + np.arange(12)) % 12
 _IN_KEY = np.array(
     [[chord_index(chord.transpose(-tonic)) for chord in CHORDS] for tonic in range(12)]

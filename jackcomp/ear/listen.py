@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 
 from jackcomp.arrays import Distribution, KeyDistribution
 from jackcomp.ear.hands import Split, part_hands, score_stated
-from jackcomp.ear.harmony import SOUNDING, TAIL, ChordScorer, gather_evidence
+from jackcomp.ear.harmony import (
+    SOUNDING,
+    TAIL,
+    ChordScorer,
+    gather_evidence,
+    sum_over_keys,
+)
 from jackcomp.ear.key import (
     CELL_TICKS,
     KeyListener,
@@ -172,16 +178,27 @@ class Ear:
         stated = [n for n in hands.left if n.sounding_ticks(start_tick, stop)]
         inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
         length = end_tick - start_tick
+        chords, expected = self._judge(evidence, state, begun=now_tick > start_tick)
         return Heard(
-            chords=self._scorer.score(evidence, state, begun=now_tick > start_tick),
+            chords=chords,
             opinion=opinion,
-            expected=self._scorer.expect(state),
+            expected=expected,
             key_state=state,
             weight=float(evidence[:TAIL, SOUNDING].sum()),
             evidence=evidence,
             stated=score_stated(stated),
             share=min(max(now_tick - start_tick, 0) / length, 1.0),
             notes=tuple(stated + inside or notes),
+        )
+
+    def _judge(
+        self, evidence: NDArray[np.float64], state: KeyState, *, begun: bool
+    ) -> tuple[Distribution, Distribution]:
+        """Give the chords from notes and key, and those from the key alone."""
+        expected = self._scorer.expect(state)
+        return (
+            self._scorer.score(evidence, expected, begun),
+            sum_over_keys(expected),
         )
 
     def _close_cells(self, now: int) -> None:

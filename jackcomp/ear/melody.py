@@ -100,10 +100,14 @@ def see_step(
     rows = [[0.0] * N_PITCHED for _ in range(12)]
     struck: list[HeardNote] = []
     sounding = 0
+    first, last = start - SNAP_TICKS, min(now, end - SNAP_TICKS)
+    over = min(start, now - 1)
     for note in notes:
-        if note.onset >= min(now, end - SNAP_TICKS):
+        if note.onset >= last:
+            break
+        is_struck = note.onset >= first
+        if not is_struck and note.end is not None and note.end <= over:
             continue
-        is_struck = note.onset >= start - SNAP_TICKS
         begin = max(note.onset, start)
         until = stop if note.end is None else min(note.end, stop)
         row = rows[note.note % 12]
