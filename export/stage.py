@@ -22,11 +22,12 @@ from jackcomp.accompanist import PLAN_BARS, ChordChange
 from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.hands import Split
+from jackcomp.ear.key import hold_key
 from jackcomp.ear.listen import Ear, Heard
 from jackcomp.rendering import play
 from jackcomp.solo import Solo
 from jackcomp.theory.chord import NO_CHORD, Chord, format_harte
-from jackcomp.theory.key import Key
+from jackcomp.theory.key import Key, key_index
 from jackcomp.theory.vocabulary import chord_index
 from jackcomp.timeline.clock import ONE_TICK, Anchor, Timeline, bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import Meter
@@ -115,29 +116,30 @@ class _Hearing:
     """A solo, and all that an ear depends on besides."""
 
     given: Given
-    key: Key | None
     split: Split
 
 
 class _SharingEar(Ear):
     """An ear that does not work out again what another has heard in the same solo.
 
-    What `Ear.hear` says depends on the notes alone, not on what was asked before.
+    What `Ear.hear` says depends on the notes alone, not on what was asked before. Who
+    knows the key hears the same notes and judges them by that key.
     """
 
     def __init__(
         self,
         models: duo.Models,
         hearing: _Hearing,
+        key: Key | None,
         known: dict[tuple[int, int, int], Heard],
     ) -> None:
         super().__init__(
             models.ear,
             models.listener,
             hearing.given.meter,
-            hearing.key,
-            hearing.split,
+            split=hearing.split,
         )
+        self._held = None if key is None else key_index(key)
         self._known = known
 
     def hear(self, start_tick: int, now_tick: int, end_tick: int) -> Heard:
@@ -145,7 +147,13 @@ class _SharingEar(Ear):
         asked = (start_tick, now_tick, end_tick)
         if asked not in self._known:
             self._known[asked] = super().hear(*asked)
-        return self._known[asked]
+        heard = self._known[asked]
+        if self._held is None:
+            return heard
+        state = hold_key(heard.key_state, self._held)
+        begun = now_tick > start_tick
+        chords, expected = self._judge(heard.evidence, state, begun=begun)
+        return replace(heard, chords=chords, expected=expected, key_state=state)
 
 
 class Stage:
@@ -233,10 +241,10 @@ class Stage:
         )
 
     def _ear(self, given: Given, settings: Settings, anew: bool) -> Ear:
-        hearing = _Hearing(given, settings.key, settings.split)
+        hearing = _Hearing(given, settings.split)
         if anew or hearing != self._hearing:
             self._hearing, self._known = hearing, {}
-        return _SharingEar(self._models, hearing, self._known)
+        return _SharingEar(self._models, hearing, settings.key, self._known)
 
 
 def describe(settings: Settings) -> dict[str, Any]:
