@@ -33,6 +33,7 @@ from jackcomp.ear.beat_filter import (
     LONGEST_BLUR_BEATS,
     N_INPUTS,
     N_PHASES,
+    N_REGIMES,
     N_TEMPI,
     REMEMBERED,
     TRAITS,
@@ -60,6 +61,7 @@ class Settings:
     learning_rate: float = 3e-3
     blur_learning_rate: float = 2e-2
     gradient_norm: float = 1.0
+    tempo_blurs: tuple[float, ...] = (-4.0, -1.0)  # to begin with, by regime
     near_beats: float = 0.05
     near_tempo: float = 0.03
     valid_batches: int = 16
@@ -82,9 +84,11 @@ class PulseFilter(nn.Module):
         nn.init.normal_(self.outer.weight, std=0.02)
         nn.init.zeros_(self.outer.bias)
         self.tempo_prior = nn.Parameter(torch.zeros(N_TEMPI))
-        self.tempo_blur = nn.Parameter(torch.tensor(-3.0))
+        self.regimes = nn.Parameter(torch.zeros(N_REGIMES))
+        self.tempo_blur = nn.Parameter(torch.tensor(settings.tempo_blurs))
         self.log_phase_blur = nn.Parameter(torch.tensor(-4.2))
         self.log_phase_blur_per_beat = nn.Parameter(torch.tensor(-4.0))
+        self.unrest = nn.Parameter(torch.tensor(-6.0))  # log-odds
         self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
 
     def go_on_from(self, tables: PulseTables) -> None:
@@ -111,9 +115,11 @@ class PulseFilter(nn.Module):
             "outer.weight": tables.outer.T,
             "outer.bias": tables.outer_bias,
             "tempo_prior": np.log(tables.tempo_prior),
+            "regimes": np.log(tables.regimes),
             "tempo_blur": tables.tempo_blur,
             "log_phase_blur": math.log(tables.phase_blur),
             "log_phase_blur_per_beat": math.log(tables.phase_blur_per_beat),
+            "unrest": log_odds(tables.unrest),
             "surprise": log_odds(tables.surprise),
         }
         self.load_state_dict(
@@ -124,7 +130,7 @@ class PulseFilter(nn.Module):
         )
 
     def begin(self, batch: Batch) -> Tensor:
-        """Return the belief before the first onset, (songs, tempi, phases)."""
+        """Return the belief before the first onset: (songs, tempi, phases)."""
         rows = []
         for told, log_period, phase in zip(
             batch.told, batch.told_log_period, batch.told_phase, strict=True
@@ -147,55 +153,58 @@ class PulseFilter(nn.Module):
     def weigh(self, batch: Batch) -> Tensor:
         """Return what every onset says, (songs, onsets, tempi, phases)."""
         songs, onsets = batch.elapsed.shape
-        with torch.no_grad():
-            past = batch.past.reshape(songs * onsets, REMEMBERED, TRAITS)
-            ago = batch.ago.reshape(songs * onsets, REMEMBERED)
-            grid = lay_out(ago, past[..., 1:]).astype(np.float32)
-            laid = torch.from_numpy(grid).flatten(2)
-            own = torch.from_numpy(batch.own).reshape(-1, 1, TRAITS - 1)
-            tempo = torch.stack([LOG_PERIODS**power for power in (1, 2, 3)], dim=1)
-            inputs = torch.cat(
-                [
-                    laid,
-                    own.expand(-1, N_TEMPI, -1),
-                    tempo.expand(songs * onsets, -1, -1),
-                ],
-                dim=2,
-            )
-        evidence = self.outer(torch.relu(self.inner(inputs)))
+        past = batch.past.reshape(songs * onsets, REMEMBERED, TRAITS)
+        ago = batch.ago.reshape(songs * onsets, REMEMBERED)
+        laid = torch.from_numpy(lay_out(ago, past[..., 1:])).flatten(2)
+        own = torch.from_numpy(batch.own).reshape(-1, 1, TRAITS - 1)
+        tempo = torch.stack([LOG_PERIODS[::2] ** n for n in (1, 2, 3)], dim=1)
+        split = [laid.shape[2], TRAITS - 1, tempo.shape[1]]
+        of_laid, of_own, of_tempo = self.inner.weight.split(split, dim=1)
+        hidden = laid @ of_laid.T + own @ of_own.T
+        hidden = torch.relu(hidden + (tempo @ of_tempo.T + self.inner.bias))
+        seen = self.outer(hidden)
+        between = 0.5 * (seen[:, :-1] + seen[:, 1:])
+        evidence = torch.stack([seen[:, :-1], between], dim=2).flatten(1, 2)
+        evidence = torch.cat([evidence, seen[:, -1:]], dim=1)
         return evidence.reshape(songs, onsets, N_TEMPI, N_PHASES)
 
-    def advance(self, belief: Tensor, elapsed: Tensor, evidence: Tensor) -> Tensor:
-        """Let time pass, then take in an onset."""
+    def advance(self, joint: Tensor, elapsed: Tensor, evidence: Tensor) -> Tensor:
+        """Let time pass, then take in an onset; ``joint`` is belief and regime."""
         beats = elapsed[:, None] / PERIODS
         blurred = beats.clamp(max=LONGEST_BLUR_BEATS)
-        change = torch.sigmoid(self.tempo_blur + torch.log(blurred + 1e-4))
-        moved = 0.33 * change[:, :, None] * belief
-        slower = torch.cat([moved[:, 1:], moved[:, -1:]], dim=1)
-        faster = torch.cat([moved[:, :1], moved[:, :-1]], dim=1)
-        belief = belief - 2 * moved + slower + faster
+        log_beats = torch.log(blurred + 1e-4)[:, None]
+        change = torch.sigmoid(self.tempo_blur[:, None] + log_beats)
+        moved = 0.33 * change[..., None] * joint
+        slower = torch.cat([moved[..., 1:, :], moved[..., -1:, :]], dim=-2)
+        faster = torch.cat([moved[..., :1, :], moved[..., :-1, :]], dim=-2)
+        joint = joint - 2 * moved + slower + faster
         variance = torch.exp(2 * self.log_phase_blur)
         variance = variance + torch.exp(2 * self.log_phase_blur_per_beat) * blurred
-        damp = torch.exp(-0.5 * (2 * math.pi * TURNS) ** 2 * variance[:, :, None])
-        angle = -2 * math.pi * TURNS * (beats % 1)[:, :, None]
+        damp = torch.exp(-0.5 * (2 * math.pi * TURNS) ** 2 * variance[..., None])
+        angle = -2 * math.pi * TURNS * (beats % 1)[..., None]
         spin = torch.complex(damp * torch.cos(angle), damp * torch.sin(angle))
-        belief = torch.fft.irfft(torch.fft.rfft(belief) * spin, n=N_PHASES)
-        surprise = torch.sigmoid(self.surprise)
+        joint = torch.fft.irfft(torch.fft.rfft(joint) * spin[:, None], n=N_PHASES)
+        joint = joint.clamp(min=1e-9)
+        regimes = torch.softmax(self.regimes, 0)[:, None, None]
         unsure = torch.softmax(self.tempo_prior, 0)[:, None] / N_PHASES
-        belief = (1 - surprise) * belief.clamp(min=1e-9) + surprise * unsure
+        unrest, surprise = torch.sigmoid(self.unrest), torch.sigmoid(self.surprise)
+        new = unrest * joint.sum(dim=1)
+        new = new + surprise * (unsure - new)
+        joint = (1 - unrest) * (1 - surprise) * joint + regimes * new[:, None]
         most = evidence.amax(dim=(1, 2), keepdim=True)
-        belief = belief * torch.exp(evidence - most)
-        return belief / belief.sum(dim=(1, 2), keepdim=True)
+        joint = joint * torch.exp(evidence - most)[:, None]
+        return joint / joint.sum(dim=(1, 2, 3), keepdim=True)
 
     def forward(self, batch: Batch) -> Tensor:
         """Return the belief after each onset, (songs, onsets, tempi, phases)."""
         # Taken apart at once: each slice by itself would have a gradient of the whole.
         evidence = self.weigh(batch).unbind(1)
         elapsed = torch.from_numpy(batch.elapsed).unbind(1)
-        belief, beliefs = self.begin(batch), []
+        regimes = torch.softmax(self.regimes, 0)[:, None, None]
+        joint, beliefs = regimes * self.begin(batch)[:, None], []
         for seconds, told in zip(elapsed, evidence, strict=True):
-            belief = self.advance(belief, seconds, told)
-            beliefs.append(belief)
+            joint = self.advance(joint, seconds, told)
+            beliefs.append(joint.sum(dim=1))
         return torch.stack(beliefs, dim=1)
 
     def tables(self) -> dict[str, Any]:
@@ -211,9 +220,11 @@ class PulseFilter(nn.Module):
                 "outer": array(self.outer.weight).T,
                 "outer_bias": array(self.outer.bias),
                 "tempo_prior": array(self.tempo_prior),
+                "regimes": array(self.regimes),
                 "tempo_blur": array(self.tempo_blur),
                 "phase_blur": array(self.log_phase_blur.exp()),
                 "phase_blur_per_beat": array(self.log_phase_blur_per_beat.exp()),
+                "unrest": array(torch.sigmoid(self.unrest)),
                 "surprise": array(torch.sigmoid(self.surprise)),
             }
         )

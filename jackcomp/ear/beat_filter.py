@@ -1,15 +1,19 @@
 """Where in the beat, and how fast: a filter over phase and tempo.
 
-The state is a distribution over a grid of tempi (rows, each 3.2 % slower than the
-one before) and phases (columns, 0 is on the beat). Between two onsets it turns
-with each tempo, and blurs; at an onset it is weighed by a small network that looks
-at the onsets of the last eight beats, *laid out in the beats of each tempo*: what
-is eighths at one tempo is quarters at another, so one network serves for all.
+The state is a distribution over a grid of tempi (rows, each 1.6 % slower than the
+one before) and phases (columns, 0 is on the beat), in each of two regimes: a band
+behind him keeps a soloist's tempo, one who plays alone lets it wander, and nobody
+says which it is. Between two onsets phases turn with each tempo, and blur; at an onset
+they are weighed by a small network that looks at the onsets of the last eight beats,
+*laid out in the beats of a tempo*: what is eighths at one tempo is quarters at
+another, so one network serves for all. It looks at every second tempo; those between
+get the mean.
 
 The network and the blur were learnt together, by making the filter sure of the
 annotated beats (``export/train_pulse.py``). Times are seconds.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -18,11 +22,13 @@ from numpy.typing import NDArray
 
 Grid = NDArray[np.float64]
 
-N_TEMPI, N_PHASES = 64, 32
+N_LAID, N_PHASES, N_REGIMES = 64, 32, 2
+N_TEMPI = 2 * N_LAID - 1
 SLOWEST_BPM, FASTEST_BPM = 45, 338
-LOG_PERIOD_STEP = 0.032
+LOG_PERIOD_STEP = 0.016
 LOG_PERIODS = np.log(60 / FASTEST_BPM) + LOG_PERIOD_STEP * np.arange(N_TEMPI)
 PERIODS = np.exp(LOG_PERIODS)
+LAID_LOG_PERIODS, LAID_PERIODS = LOG_PERIODS[::2], PERIODS[::2]
 PHASES = np.arange(N_PHASES) / N_PHASES
 
 # The onsets before are laid out in twelfths of a beat, from the fifth beat back on
@@ -36,7 +42,7 @@ N_INPUTS = TRAITS * LAYOUT_BINS + 5
 LONGEST_BLUR_BEATS = 8.0
 _FLOOR = 1e-9
 _TURNS = np.arange(N_PHASES // 2 + 1)
-_TEMPO_INPUTS = np.stack([LOG_PERIODS**power for power in (1, 2, 3)], axis=1)
+_TEMPO_INPUTS = np.stack([LAID_LOG_PERIODS**power for power in (1, 2, 3)], axis=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,10 +57,14 @@ class PulseTables:
     outer_bias : ndarray, shape=(N_PHASES,)
     tempo_prior : ndarray, shape=(N_TEMPI,)
         Distribution of tempi while nothing is known.
-    tempo_blur : float
+    regimes : ndarray, shape=(N_REGIMES,)
+        Distribution of the regimes while nothing is known.
+    tempo_blur : ndarray, shape=(N_REGIMES,)
         Log-odds of the tempo's change by one row within a beat.
     phase_blur, phase_blur_per_beat : float
         Standard deviation, in beats: at each onset, and for one beat.
+    unrest : float
+        Probability, at each onset, that the regime is drawn anew.
     surprise : float
         Probability, at each onset, that all was wrong.
     """
@@ -64,9 +74,11 @@ class PulseTables:
     outer: Grid
     outer_bias: Grid
     tempo_prior: Grid
-    tempo_blur: float
+    regimes: Grid
+    tempo_blur: Grid
     phase_blur: float
     phase_blur_per_beat: float
+    unrest: float
     surprise: float
 
 
@@ -78,26 +90,35 @@ class BeatFilter:
     tables : PulseTables
         What was learnt.
 
-    Attributes
-    ----------
-    belief : ndarray, shape=(N_TEMPI, N_PHASES), float64
-        Sums to 1. The phase is that of the last onset.
     """
 
     def __init__(self, tables: PulseTables) -> None:
         self._tables = tables
         split = TRAITS * LAYOUT_BINS
-        self._inner = tables.inner[:split]
+        # Single precision: twice as fast.
+        self._inner = tables.inner[:split].astype(np.float32)
+        self._outer = tables.outer.astype(np.float32)
+        self._outer_bias = tables.outer_bias.astype(np.float32)
         self._own = tables.inner[split : split + 2]
         self._bias = _TEMPO_INPUTS @ tables.inner[split + 2 :] + tables.inner_bias
+        self._regimes = tables.regimes[:, None, None]
+        self._tempo_odds = np.exp(tables.tempo_blur)[:, None]
         self._unsure = np.outer(tables.tempo_prior, np.full(N_PHASES, 1 / N_PHASES))
         self.reset(self._unsure)
 
     def reset(self, belief: Grid) -> None:
         """Start anew from a belief about tempo, and the phase of the next onset."""
-        self.belief = belief
+        self._joint = self._regimes * belief
         self._past: deque[tuple[float, float, float]] = deque(maxlen=REMEMBERED)
         self._last: float | None = None
+
+    @property
+    def belief(self) -> Grid:
+        """What is believed, whatever the regime: shape (N_TEMPI, N_PHASES).
+
+        Sums to 1. The phase is that of the last onset.
+        """
+        return np.asarray(self._joint.sum(axis=0))
 
     def unsure(self) -> Grid:
         """Return the belief of one who knows nothing."""
@@ -107,20 +128,26 @@ class BeatFilter:
         """Let time pass without an onset: every tempo turns its phases."""
         beats = seconds / PERIODS
         blurred = np.minimum(beats, LONGEST_BLUR_BEATS)
-        change = np.exp(self._tables.tempo_blur) * (blurred + 1e-4)
-        moved = (0.33 * change / (1 + change))[:, None] * self.belief
-        belief = self.belief - 2 * moved
-        belief[:-1] += moved[1:]
-        belief[1:] += moved[:-1]
-        belief[-1] += moved[-1]
-        belief[0] += moved[0]
+        change = self._tempo_odds * (blurred + 1e-4)
+        moved = (0.33 * change / (1 + change))[..., None] * self._joint
+        joint = self._joint - 2 * moved
+        joint[:, :-1] += moved[:, 1:]
+        joint[:, 1:] += moved[:, :-1]
+        joint[:, -1] += moved[:, -1]
+        joint[:, 0] += moved[:, 0]
         tables = self._tables
         variance = tables.phase_blur**2 + tables.phase_blur_per_beat**2 * blurred
-        spin = -2j * np.pi * np.outer(beats % 1.0, _TURNS)
-        damp = -0.5 * np.outer(variance, (2 * np.pi * _TURNS) ** 2)
-        spectrum = np.fft.rfft(belief, axis=1) * np.exp(spin + damp)
-        belief = np.maximum(np.fft.irfft(spectrum, n=N_PHASES, axis=1), _FLOOR)
-        self.belief = (1 - tables.surprise) * belief + tables.surprise * self._unsure
+        # Powers of one turn; multiplied up, which is cheaper than raised.
+        spin = np.ones((N_TEMPI, N_PHASES // 2 + 1), np.complex128)
+        spin[:, 1:] = np.exp(-2j * np.pi * beats)[:, None]
+        damp = np.exp(np.outer(variance, -0.5 * (2 * np.pi * _TURNS) ** 2))
+        spectrum = np.fft.rfft(joint) * (np.cumprod(spin, axis=1) * damp)
+        joint = np.maximum(np.fft.irfft(spectrum, n=N_PHASES), _FLOOR)
+        new = tables.unrest * joint.sum(axis=0)
+        new += tables.surprise * (self._unsure - new)
+        joint *= (1 - tables.unrest) * (1 - tables.surprise)
+        joint += self._regimes * new
+        self._joint = joint
 
     def keep_near(self, log_period: float, reach: float) -> None:
         """Rule out every tempo that is further away.
@@ -134,8 +161,8 @@ class BeatFilter:
         """
         centre = np.clip(log_period, LOG_PERIODS[0], LOG_PERIODS[-1])
         near = np.abs(LOG_PERIODS - centre) <= reach
-        belief = self.belief * near[:, None]
-        self.belief = belief / belief.sum()
+        joint = self._joint * near[:, None]
+        self._joint = joint / joint.sum()
 
     def hear(self, seconds: float, leap: float, accent: float) -> None:
         """Take in an onset.
@@ -152,24 +179,29 @@ class BeatFilter:
         if self._last is not None:
             self.elapse(seconds - self._last)
         evidence = self._weigh(seconds, leap, accent)
-        belief = self.belief * np.exp(evidence - evidence.max())
-        self.belief = belief / belief.sum()
+        joint = self._joint * np.exp(evidence - evidence.max())
+        self._joint = joint / joint.sum()
         self._past.appendleft((seconds, leap, accent))
         self._last = seconds
 
-    def _weigh(self, seconds: float, leap: float, accent: float) -> Grid:
+    def _weigh(self, seconds: float, leap: float, accent: float) -> NDArray[np.float32]:
         """Say how well each tempo and phase explains this onset and those before."""
         hidden = self._bias + leap * self._own[0] + accent * self._own[1]
         if self._past:
             past = np.array([self._past])
             (laid,) = lay_out(seconds - past[..., 0], past[..., 1:])
-            hidden += laid.reshape(N_TEMPI, -1) @ self._inner
-        hidden = np.maximum(hidden, 0)
-        return np.asarray(hidden @ self._tables.outer + self._tables.outer_bias)
+            hidden += laid.reshape(N_LAID, -1) @ self._inner
+        hidden = np.maximum(hidden, 0).astype(np.float32)
+        evidence = np.empty((N_TEMPI, N_PHASES), np.float32)
+        evidence[::2] = hidden @ self._outer + self._outer_bias
+        evidence[1::2] = 0.5 * (evidence[:-1:2] + evidence[2::2])
+        return evidence
 
 
-def lay_out(ago: NDArray[np.float64], traits: NDArray[np.float64]) -> Grid:
-    """Place onsets, for each tempo, by how many beats ago they were.
+def lay_out(
+    ago: NDArray[np.float64], traits: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Place onsets, for every second tempo, by how many beats ago they were.
 
     An onset between two bins is shared out to both.
 
@@ -182,22 +214,28 @@ def lay_out(ago: NDArray[np.float64], traits: NDArray[np.float64]) -> Grid:
 
     Returns
     -------
-    ndarray, shape=(rows, N_TEMPI, TRAITS, LAYOUT_BINS), float64
+    ndarray, shape=(rows, N_LAID, TRAITS, LAYOUT_BINS), float32
         That there was one, its leap, its accent.
     """
-    beats = ago[:, None] / PERIODS[:, None]
-    far = NEAR_BEATS * NEAR_BINS + FAR_BINS * (beats - NEAR_BEATS)
-    place = np.where(beats < NEAR_BEATS, NEAR_BINS * beats, far)
-    row, tempo, onset = np.nonzero((place < LAYOUT_BINS - 1) & (beats > 0))
-    place = place[row, tempo, onset]
+    beats = ago[:, None] / LAID_PERIODS[:, None]
+    place = np.minimum(
+        NEAR_BINS * beats, NEAR_BEATS * (NEAR_BINS - FAR_BINS) + FAR_BINS * beats
+    )
+    # What is out of sight goes to a bin beyond the last, which is cut off.
+    place = np.where((place < LAYOUT_BINS - 1) & (beats > 0), place, LAYOUT_BINS)
     slot = place.astype(np.intp)
     share = place - slot
-    slot += LAYOUT_BINS * (N_TEMPI * row + tempo)
-    slots = np.concatenate([slot, slot + 1])
+    grid = (len(ago), N_LAID, LAYOUT_BINS + 2)
+    slot += np.arange(0, math.prod(grid), grid[-1]).reshape(len(ago), N_LAID, 1)
+    slots = np.concatenate([slot, slot + 1]).ravel()
     shares = np.concatenate([1 - share, share])
     weighted = [shares]
-    weighted += [shares * np.tile(trait, 2) for trait in traits[row, onset].T]
-    size = len(ago) * N_TEMPI * LAYOUT_BINS
-    laid = [np.bincount(slots, weights, size) for weights in weighted]
-    grid = (len(ago), N_TEMPI, LAYOUT_BINS)
-    return np.stack([each.reshape(grid) for each in laid], axis=2)
+    weighted += [
+        shares * np.concatenate([trait, trait])[:, None]
+        for trait in np.moveaxis(traits, -1, 0)
+    ]
+    laid = np.empty((len(ago), N_LAID, TRAITS, LAYOUT_BINS), np.float32)
+    for row, each in enumerate(weighted):
+        summed = np.bincount(slots, each.ravel(), math.prod(grid))
+        laid[:, :, row] = summed.reshape(grid)[..., :-2]
+    return laid

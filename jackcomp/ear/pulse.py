@@ -37,7 +37,7 @@ TOLD_REACH = 0.35
 """How far the tempo may be, as a logarithm, from what it was a note ago, once it was
 told: a player who has said how he counts does not mean half or double."""
 
-WINDOW_ROWS, WINDOW_COLUMNS = 2, 5
+WINDOW_ROWS, WINDOW_COLUMNS = 4, 5
 CLEARLY_MORE = 1.05
 USUAL_VELOCITY_RATE = 0.1
 

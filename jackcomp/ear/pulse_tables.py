@@ -11,11 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jackcomp.ear.beat_filter import N_INPUTS, N_PHASES, N_TEMPI, PulseTables
+from jackcomp.ear.beat_filter import (
+    N_INPUTS,
+    N_PHASES,
+    N_REGIMES,
+    N_TEMPI,
+    PulseTables,
+)
 from jackcomp.tables import load_tables
 
 WEIGHT_UNIT = 1_000_000
-SCALARS = ("tempo_blur", "phase_blur", "phase_blur_per_beat", "surprise")
+SCALARS = ("phase_blur", "phase_blur_per_beat", "unrest", "surprise")
 
 _REMEDY = "reinstall jackcomp, or make them with: python -m export.train_pulse"
 
@@ -46,13 +52,16 @@ def read_tables(tables: Mapping[str, Any]) -> PulseTables:
         If something is missing, or has another shape.
     """
     n_hidden = len(tables["inner_bias"])
-    prior = _weights(tables, "tempo_prior", (N_TEMPI,))
+    prior = np.exp(_weights(tables, "tempo_prior", (N_TEMPI,)))
+    regimes = np.exp(_weights(tables, "regimes", (N_REGIMES,)))
     return PulseTables(
         inner=_weights(tables, "inner", (N_INPUTS, n_hidden)),
         inner_bias=_weights(tables, "inner_bias", (n_hidden,)),
         outer=_weights(tables, "outer", (n_hidden, N_PHASES)),
         outer_bias=_weights(tables, "outer_bias", (N_PHASES,)),
-        tempo_prior=np.exp(prior) / np.exp(prior).sum(),
+        tempo_prior=prior / prior.sum(),
+        regimes=regimes / regimes.sum(),
+        tempo_blur=_weights(tables, "tempo_blur", (N_REGIMES,)),
         **{name: float(tables[name]) for name in SCALARS},
     )
 
@@ -60,7 +69,7 @@ def read_tables(tables: Mapping[str, Any]) -> PulseTables:
 def write_tables(arrays: Mapping[str, NDArray[np.float64]]) -> dict[str, Any]:
     """Turn arrays and numbers, named as in `PulseTables`, into a JSON object.
 
-    ``tempo_prior`` is given as logarithms.
+    ``tempo_prior`` and ``regimes`` are given as logarithms.
     """
     return {
         name: float(f"{float(array):.6g}")

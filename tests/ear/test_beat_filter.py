@@ -1,8 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from jackcomp.ear.beat_filter import (
+    LAID_PERIODS,
     LOG_PERIOD_STEP,
+    LOG_PERIODS,
     N_PHASES,
     N_TEMPI,
     PERIODS,
@@ -57,10 +61,45 @@ def test_certainty_is_lost_with_time(beat_filter):
     assert peaks[0] > peaks[1] > peaks[2]
 
 
+def test_each_regime_lets_the_tempo_wander_as_it_does(tables):
+    apart = replace(
+        tables,
+        tempo_blur=np.array([-30.0, 30.0]),
+        regimes=np.array([0.75, 0.25]),
+        unrest=0.0,
+        surprise=0.0,
+    )
+    beat_filter = BeatFilter(apart)
+    beat_filter.reset(
+        sum(certain_of(60, phase) for phase in range(N_PHASES)) / N_PHASES
+    )
+    beat_filter.elapse(PERIODS[60])
+    tempi = beat_filter.belief.sum(axis=1)
+    expected = np.array([0.33, 0.34, 0.33]) * 0.25 + [0, 0.75, 0]
+    assert tempi[59:62] == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_is_heard_tells_the_regime(tables):
+    """A steady soloist is taken for one, so his tempo is known longer in a rest."""
+    widths = []
+    for drift in (0.0, 0.06):
+        beat_filter = BeatFilter(tables)
+        beats = np.arange(0, 64, 0.5)
+        for second in 0.5 * (beats + drift * 32 / np.pi * np.sin(np.pi * beats / 32)):
+            beat_filter.hear(float(second), 0.2, 0.0)
+        settled = beat_filter.belief.max(axis=1).argmax()
+        beat_filter.keep_near(float(LOG_PERIODS[settled]), 0.3)
+        beat_filter.elapse(4.0)
+        tempi = beat_filter.belief.sum(axis=1)
+        mean = tempi @ LOG_PERIODS
+        widths.append(np.sqrt(tempi @ (LOG_PERIODS - mean) ** 2))
+    assert widths[0] < widths[1]
+
+
 def test_the_layout_shares_an_onset_out_to_its_neighbours():
     row = 30
     # 2.5 twelfths of a beat, and five and a half beats: 48 twelfths and 9 sixths.
-    ago = np.array([[2.5 / 12, 5.5 + 1e-6, 0]]) * PERIODS[row]
+    ago = np.array([[2.5 / 12, 5.5 + 1e-6, 0]]) * LAID_PERIODS[row]
     traits = np.array([[(0.25, -0.5), (0.5, -0.5), (9.0, 9.0)]])
     onsets, leaps, accents = lay_out(ago, traits)[0, row]
     assert np.flatnonzero(onsets > 1e-3).tolist() == [2, 3, 57]
@@ -71,6 +110,6 @@ def test_the_layout_shares_an_onset_out_to_its_neighbours():
 
 def test_the_layout_is_the_same_in_the_beats_of_any_tempo():
     ago = np.array([[0.2, 0.6, 1.1, 1.9]])
-    both = np.concatenate([ago, ago * np.exp(5 * LOG_PERIOD_STEP)])
+    both = np.concatenate([ago, ago * np.exp(10 * LOG_PERIOD_STEP)])
     here, there = lay_out(both, np.zeros((*both.shape, 2)))
     assert there[5:] == pytest.approx(here[:-5], abs=1e-9)

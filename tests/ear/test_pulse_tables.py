@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from jackcomp.ear.beat_filter import N_INPUTS, N_PHASES, N_TEMPI
+from jackcomp.ear.beat_filter import N_INPUTS, N_PHASES, N_REGIMES, N_TEMPI
 from jackcomp.ear.pulse_tables import (
     WEIGHT_UNIT,
     load_pulse_tables,
@@ -23,9 +23,11 @@ def arrays():
         "outer": rng.normal(size=(5, N_PHASES)),
         "outer_bias": rng.normal(size=N_PHASES),
         "tempo_prior": rng.normal(size=N_TEMPI),
-        "tempo_blur": np.array(-2.5),
+        "regimes": rng.normal(size=N_REGIMES),
+        "tempo_blur": rng.normal(size=N_REGIMES),
         "phase_blur": np.array(0.012),
         "phase_blur_per_beat": np.array(0.02),
+        "unrest": np.array(0.002),
         "surprise": np.array(0.0001),
     }
 
@@ -38,10 +40,13 @@ def write(path, tables, digest=None):
 
 def test_what_is_written_is_read_back(arrays, tmp_path):
     tables = load_pulse_tables(write(tmp_path / "pulse.json", write_tables(arrays)))
-    for name in ("inner", "inner_bias", "outer", "outer_bias"):
+    for name in ("inner", "inner_bias", "outer", "outer_bias", "tempo_blur"):
         assert getattr(tables, name) == pytest.approx(arrays[name], abs=1 / WEIGHT_UNIT)
-    prior = np.exp(arrays["tempo_prior"])
-    assert tables.tempo_prior == pytest.approx(prior / prior.sum(), abs=1e-6)
+    for name in ("tempo_prior", "regimes"):
+        chances = np.exp(arrays[name])
+        expected = pytest.approx(chances / chances.sum(), abs=1e-6)
+        assert getattr(tables, name) == expected
+    assert tables.unrest == 0.002
     assert tables.surprise == 0.0001
 
 
