@@ -69,6 +69,7 @@ class Settings:
 
 
 LOG_PERIODS = torch.tensor(beat_filter.LOG_PERIODS, dtype=torch.float32)
+LAID_LOG_PERIODS = torch.tensor(beat_filter.LAID_LOG_PERIODS, dtype=torch.float32)
 PERIODS = LOG_PERIODS.exp()
 PHASES = torch.arange(N_PHASES) / N_PHASES
 TURNS = torch.arange(N_PHASES // 2 + 1)
@@ -157,7 +158,7 @@ class PulseFilter(nn.Module):
         ago = batch.ago.reshape(songs * onsets, REMEMBERED)
         laid = torch.from_numpy(lay_out(ago, past[..., 1:])).flatten(2)
         own = torch.from_numpy(batch.own).reshape(-1, 1, TRAITS - 1)
-        tempo = torch.stack([LOG_PERIODS[::2] ** n for n in (1, 2, 3)], dim=1)
+        tempo = torch.stack([LAID_LOG_PERIODS**n for n in (1, 2, 3)], dim=1)
         split = [laid.shape[2], TRAITS - 1, tempo.shape[1]]
         of_laid, of_own, of_tempo = self.inner.weight.split(split, dim=1)
         hidden = laid @ of_laid.T + own @ of_own.T

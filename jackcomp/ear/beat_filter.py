@@ -28,6 +28,7 @@ SLOWEST_BPM, FASTEST_BPM = 45, 338
 LOG_PERIOD_STEP = 0.016
 LOG_PERIODS = np.log(60 / FASTEST_BPM) + LOG_PERIOD_STEP * np.arange(N_TEMPI)
 PERIODS = np.exp(LOG_PERIODS)
+# Every second one is looked at; see `lay_out`.
 LAID_LOG_PERIODS, LAID_PERIODS = LOG_PERIODS[::2], PERIODS[::2]
 PHASES = np.arange(N_PHASES) / N_PHASES
 

@@ -368,7 +368,7 @@ def test_what_was_heard_before_is_heard_again(stage, songs):
             assert shared.changes == alone.changes
 
 
-def test_another_solo_or_another_key_is_heard_anew(stage, read):
+def test_another_solo_is_heard_anew_and_a_told_key_counts(stage, read):
     song = read(chords=[[0, 16, "C:maj"]], melody=[[0, 4, 64, 80], [8, 4, 67, 80]])
     other = replace(song, melody=(song.melody[0]._replace(note=66), song.melody[1]))
     told = {"key": parse_key("Em")}
