@@ -158,7 +158,7 @@ def render(
 
     The tempo map and the meter are those of the file, unless --bpm or --meter say
     otherwise; its first bar line is beat one. The result is the same for every
-    --period. Files are written when all is done.
+    --period of which two fit into --lead. Files are written when all is done.
     """
     if not any((wav, midi, chart, plot, explain)):
         raise click.UsageError("nothing to write: say where, with -o OUT.wav")

@@ -2,9 +2,9 @@
 
 A keyboard has two hands, and the ear has to know which notes are melody. With a
 split point it is told. Without one, three notes and more that are struck at once are
-a chord, and a bass note that is held well below other notes is its bass. One note
-after the other is melody, however wide it leaps: neither the short overlap of a
-legato nor what the pedal holds together is a chord.
+a chord, and a bass note that rings on, held by key or pedal, well below other notes
+is its bass. Otherwise one note after the other is melody, however wide it leaps:
+neither the short overlap of a legato nor what the pedal holds together is a chord.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from jackcomp.timeline.meter import TICKS_PER_QUARTER
 Split: TypeAlias = int | Literal["auto", "off"]
 """Where the hands part: a MIDI note from which the right hand plays, or how."""
 
-# Notes struck so close together are struck at once: 60 ms at 120 to the minute.
+# Notes struck so close together are struck at once: 62 ms at 120 to the minute.
 AT_ONCE_TICKS = TICKS_PER_QUARTER // 8
 # A bass note is held under another for so long.
 TOGETHER_TICKS = TICKS_PER_QUARTER // 4
