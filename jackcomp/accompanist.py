@@ -492,8 +492,11 @@ class Accompanist:
         """Whether to come in: on a line, with bass and all, once it is sure enough."""
         if moment.point is not Point.LINE or self._first_heard is None:
             return False
-        if self.pacer is not None and not self.pacer.is_settled:
-            return False
+        if self.pacer is not None:
+            # Where nothing was clicked, our first beat says where the bar begins.
+            is_inside = moment.tick % self._meter.bar_ticks != 0
+            if not self.pacer.is_settled or (self.pacer.seeks and is_inside):
+                return False
         listened = moment.cutoff - self._first_heard
         if listened < min(LISTEN_TICKS, self._listen_ticks):
             return False

@@ -202,7 +202,8 @@ def told_live(settings: Settings) -> Told:
     if settings.start == "taps":
         return Told.TAPS
     if settings.start == "first-note":
-        return Told.NOTHING if settings.bpm is None else Told.FIRST_BEAT
+        seeks = settings.follow_tempo and settings.bpm is None
+        return Told.NOTHING if seeks else Told.FIRST_BEAT
     return Told.COUNT_IN
 
 

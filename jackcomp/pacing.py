@@ -138,6 +138,11 @@ class Pacer:
         return int(frames * per_second / self._rate) + 1
 
     @property
+    def seeks(self) -> bool:
+        """Whether the soloist has told nothing, and tempo and bars are guessed."""
+        return self._steering.told is Told.NOTHING
+
+    @property
     def is_counted_in(self) -> bool:
         """Whether what comes now is music, and no longer a tap of the count-in."""
         return self._steering.told is not Told.TAPS or len(self._taps) >= TAPS

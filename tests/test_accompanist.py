@@ -624,9 +624,10 @@ class FakePacer:
 
     lead_ticks = 500
 
-    def __init__(self, orders=(), *, is_settled=True, is_counted_in=True):
+    def __init__(self, orders=(), *, is_settled=True, is_counted_in=True, seeks=False):
         self.orders = list(orders)
         self.is_settled = is_settled
+        self.seeks = seeks
         self.is_counted_in = is_counted_in
         self.heard = []
 
@@ -669,6 +670,17 @@ def test_it_does_not_come_in_before_the_tempo_is_found(paced):
     pacer.is_settled = True
     core.play(until=5 * BAR)
     assert core.batches()
+
+
+@pytest.mark.parametrize("seeks", [False, True])
+def test_it_comes_in_on_a_bar_line_where_nothing_was_clicked(paced, seeks):
+    pacer = FakePacer(is_settled=False, seeks=seeks)
+    core = Core(paced(pacer, listen_beats=0)).start()
+    core.play(notes(MELODY), 2 * BAR + BAR // 4)
+    pacer.is_settled = True
+    core.play(until=5 * BAR)
+    first = core.batches()[0].order.tick
+    assert first == (3 * BAR if seeks else 2 * BAR + BAR // 2)
 
 
 def test_taps_are_no_music(paced):
