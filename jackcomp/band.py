@@ -130,6 +130,8 @@ class Band:
             period,
         )
         self._accompanist.lead_ticks = place.lead_ticks(place.ns_per_quarter)
+        if self._accompanist.pacer is not None:
+            self._accompanist.pacer.lead_frames = place.lead_frames
 
     def tap(self) -> None:
         """Hear a beat now, from whatever is not MIDI; any thread may call it."""

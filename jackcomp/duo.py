@@ -18,15 +18,21 @@ from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
 from jackcomp.ear.listener import load_listener
-from jackcomp.ear.pulse import PulseTracker
+from jackcomp.ear.pulse import SHORTEST_PERIOD, PulseTracker
 from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.ear.tables import EarTables, load_ear_tables
 from jackcomp.engine.link import EngineSettings
+from jackcomp.errors import ConfigError
 from jackcomp.messages import Order, Part, ProgramChange
 from jackcomp.metronome import make_metronome
 from jackcomp.network import Network
-from jackcomp.pacing import TAPS, Pacer, Steering, Told
-from jackcomp.timeline.clock import ONE_TICK, Anchor, bpm_to_ns_per_quarter
+from jackcomp.pacing import TAPS, Pacer, Steering, Told, followed_ticks
+from jackcomp.timeline.clock import (
+    ONE_TICK,
+    Anchor,
+    bpm_to_ns_per_quarter,
+    ns_per_quarter_to_bpm,
+)
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter
 
 DEFAULT_BPM = 120.0
@@ -182,6 +188,8 @@ def build_pacer(
     taps = tap_pedal or settings.keys or told is Told.TAPS
     if not (settings.follow_tempo or taps):
         return None
+    if settings.follow_tempo and told not in (Told.NOTHING, Told.TAPS):
+        _check_followed(place)
     return Pacer(
         PulseTracker(load_pulse_tables()),
         place.meter,
@@ -195,6 +203,18 @@ def build_pacer(
             forgets=forgets,
         ),
     )
+
+
+def _check_followed(place: Place) -> None:
+    """Raise ConfigError if nobody could follow a soloist at this meter and tempo."""
+    pulses = place.meter.pulse_ticks / TICKS_PER_QUARTER
+    if followed_ticks(place.meter, place.ns_per_quarter * pulses / 1e9) is None:
+        bpm = ns_per_quarter_to_bpm(place.ns_per_quarter)
+        raise ConfigError(
+            f"--follow-tempo cannot follow {place.meter} at {bpm:g} quarters a minute: "
+            f"expected at most {60 / SHORTEST_PERIOD:.0f} beats a minute, here they are "
+            f"{bpm / pulses:.0f}; choose a slower tempo or meter, or --fixed-tempo"
+        )
 
 
 def told_live(settings: Settings) -> Told:

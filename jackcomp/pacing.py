@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from jackcomp.ear.pulse import Pulse, PulseTracker
+from jackcomp.ear.pulse import LONGEST_PERIOD, SHORTEST_PERIOD, Pulse, PulseTracker
 from jackcomp.messages import Report, TempoChange
 from jackcomp.timeline.clock import (
     MAX_BPM,
@@ -45,10 +45,16 @@ LEAD_MARGIN = 1.3
 """The lead still holds when the tempo has risen so much since it was counted."""
 
 TAPS, MOST_UNEVEN = 4, 1.5
-LONGEST_TAP_SECONDS = 3.0
-"""Who waits longer begins to tap anew: 20 beats a minute."""
+SHORTEST_TAP_SECONDS, LONGEST_TAP_SECONDS = 0.15, 3.0
+"""400 and 20 beats a minute. What comes sooner is the same tap: a chord, an echo, a
+pedal on its way down. Who waits longer begins to tap anew."""
+
+SLOWEST_PERIOD = 1.0
+"""Slower beats are followed in their halves or thirds: he may slow down further."""
 
 NOTE_ON, CONTROL, DOWN = 0x90, 0xB0, 64
+PEDALS = range(64, 70)
+"""Controllers that are pedals; others, such as a wheel, tap nothing."""
 
 
 class Told(Enum):
@@ -112,6 +118,8 @@ class Pacer:
         The soloist's tempo: seconds a pulse.
     is_settled : bool
         Whether the band may come in.
+    lead_frames : int
+        From a cut-off to the moment that it decides.
     """
 
     def __init__(
@@ -123,6 +131,7 @@ class Pacer:
         self._first = first
         self._rate = first.rate
         self._steering = steering
+        self.lead_frames = steering.lead_frames
         self.begin(first.tick_fp // ONE_TICK, first.frame)
 
     @property
@@ -134,7 +143,7 @@ class Pacer:
     def lead_ticks(self) -> int:
         """Ticks that last the lead, at this tempo and at a somewhat faster one."""
         per_second = TICKS_PER_QUARTER * 1e9 / self._ns(self.period)
-        frames = self._steering.lead_frames * LEAD_MARGIN
+        frames = self.lead_frames * LEAD_MARGIN
         return int(frames * per_second / self._rate) + 1
 
     @property
@@ -145,7 +154,7 @@ class Pacer:
     @property
     def is_counted_in(self) -> bool:
         """Whether what comes now is music, and no longer a tap of the count-in."""
-        return self._steering.told is not Told.TAPS or len(self._taps) >= TAPS
+        return self._is_counted_in
 
     def begin(self, tick: int, frame: int) -> None:
         """Start the clock: ``tick`` is at ``frame``."""
@@ -155,19 +164,22 @@ class Pacer:
         self._start_frame = frame
         self.period = ns * self._pulse_ticks / TICKS_PER_QUARTER / 1e9
         self._taps: deque[float] = deque(maxlen=TAPS)
+        self._pedals_down: set[int] = set()
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
         self._nudged = 0.0
         told = self._steering.told
+        self._is_counted_in = told is not Told.TAPS
         self.is_settled = told is not Told.NOTHING
-        beat_tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
-        beat = self._seconds(self.timeline.tick_to_frame(beat_tick))
-        if told is Told.NOTHING or told is Told.TAPS:
-            self._tracker.reset()
-        elif told is Told.TEMPO:
-            self._tracker.reset(self.period)
-        else:
-            self._tracker.reset(self.period, beat, counted=told is Told.COUNT_IN)
+        # What is followed: ticks a beat of the tracker's, None if it is out of reach.
+        self._followed: int | None = self._pulse_ticks
+        self._tracker.reset()
+        if told is Told.TEMPO:
+            self._track(self.period)
+        elif told in (Told.FIRST_BEAT, Told.COUNT_IN):
+            beat_tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
+            beat = self._seconds(self.timeline.tick_to_frame(beat_tick))
+            self._track(self.period, beat, beat_tick, counted=told is Told.COUNT_IN)
 
     def change_rate(self, frame: int, rate: int) -> None:
         """Count frames at another rate from ``frame`` on; seconds and ticks go on."""
@@ -203,29 +215,26 @@ class Pacer:
         self._keep_level(report.frame, tick)
         seconds = self._seconds(report.frame)
         is_note = report.status == NOTE_ON
-        if not self.is_counted_in:
-            is_tap = is_note or (report.status == CONTROL and report.value >= DOWN)
+        is_press = self._presses(report)
+        if self._is_counted_in:
+            is_tap = is_press and report.key == self._steering.tap_pedal
         else:
-            is_tap = (
-                report.status == CONTROL
-                and report.key == self._steering.tap_pedal
-                and report.value >= DOWN
-            )
+            is_tap = is_press or is_note
         if is_tap:
             return self.tap(report.frame)
-        if not is_note or not self.is_counted_in:
+        if not is_note:
             return []
         if self._first_note is None:
             self._first_note = seconds, tick
-        if not self._steering.follows:
+        if not self._steering.follows or self._followed is None:
             return []
         pulse = self._tracker.hear(seconds, report.key, report.value)
         if pulse is None or pulse.confidence < SURE:
             return []
         pulse = replace(pulse, beat=pulse.beat + self._nudged)
         if not self.is_settled and self._settles(pulse):
-            return self._join(report.frame, pulse)
-        return self._steer(report.frame, pulse)
+            return self._join(report.frame, pulse, self._followed)
+        return self._steer(report.frame, pulse, self._followed)
 
     def nudge(self, frame: int, seconds: float) -> list[TempoChange]:
         """Move the beat, and keep it moved: later by so many seconds, or earlier.
@@ -242,27 +251,64 @@ class Pacer:
         tick = max(self.timeline.frame_to_tick(frame), self.timeline.starts[-1])
         tick = -(-tick // self._pulse_ticks) * self._pulse_ticks
         beat = self._seconds(self.timeline.tick_to_frame(tick))
-        return self._steer(frame, Pulse(beat + seconds, self.period, 1.0))
+        pulse = Pulse(beat + seconds, self.period, 1.0)
+        return self._steer(frame, pulse, self._pulse_ticks)
 
     def tap(self, frame: int) -> list[TempoChange]:
         """Take a tap for a beat; two in a row make a tempo."""
         seconds = self._seconds(frame)
-        is_count_in = not self.is_counted_in
+        if self._taps and seconds - self._taps[-1] < SHORTEST_TAP_SECONDS:
+            return []
         if self._taps and seconds - self._taps[-1] > LONGEST_TAP_SECONDS:
             self._taps.clear()
         gaps = [b - a for a, b in pairwise([*self._taps, seconds])]
         if gaps and max(gaps) > MOST_UNEVEN * min(gaps):
             self._taps.clear()
-            gaps = gaps[-1:] if not is_count_in else []
+            gaps = gaps[-1:] if self._is_counted_in else []
         self._taps.append(seconds)
-        if not gaps or (is_count_in and not self.is_counted_in):
+        if not gaps or (not self._is_counted_in and len(self._taps) < TAPS):
             return []
         pulse = Pulse(seconds, sum(gaps) / len(gaps), 1.0)
         self._nudged = 0.0
-        self._tracker.reset(pulse.period, pulse.beat)
-        if is_count_in:
-            return self._place(frame, pulse, -self._pulse_ticks)
-        return self._steer(frame, pulse)
+        if self._is_counted_in:
+            now = self.timeline.frame_to_tick(frame)
+            beat_tick = round(now / self._pulse_ticks) * self._pulse_ticks
+            orders = self._steer(frame, pulse, self._pulse_ticks)
+        else:
+            self._is_counted_in = True
+            beat_tick = -self._pulse_ticks
+            orders = self._place(frame, pulse, self._pulse_ticks, beat_tick)
+        self._track(pulse.period, pulse.beat, beat_tick)
+        return orders
+
+    def _presses(self, report: Report) -> bool:
+        """Tell whether a pedal has just gone down: many send all the way."""
+        if report.status != CONTROL or report.key not in PEDALS:
+            return False
+        was_down = report.key in self._pedals_down
+        if report.value >= DOWN:
+            self._pedals_down.add(report.key)
+        else:
+            self._pedals_down.discard(report.key)
+        return report.value >= DOWN and not was_down
+
+    def _track(
+        self,
+        period: float,
+        beat: float | None = None,
+        beat_tick: int = 0,
+        *,
+        counted: bool = True,
+    ) -> None:
+        """Tell the tracker a tempo, and perhaps a beat, as beats that it can follow."""
+        self._followed = followed_ticks(self._meter, period)
+        if self._followed is None:
+            self.is_settled = True  # it holds what was told
+            return
+        share = self._followed / self._pulse_ticks
+        if beat is not None:
+            beat -= beat_tick % self._followed / self._pulse_ticks * period
+        self._tracker.reset(period * share, beat, counted=counted)
 
     # ---- finding the tempo ----
 
@@ -275,18 +321,18 @@ class Pacer:
         )
         return self.is_settled
 
-    def _join(self, heard: int, pulse: Pulse) -> list[TempoChange]:
+    def _join(self, heard: int, pulse: Pulse, ticks: int) -> list[TempoChange]:
         """Put the bar line where it is if the first note was where it should be."""
         assert self._first_note is not None
         beats = round(self._beats_since_first(pulse))
-        first = round(self._first_note[1] / self._pulse_ticks) * self._pulse_ticks
-        beat_tick = first + beats * self._pulse_ticks
+        first = round(self._first_note[1] / ticks) * ticks
+        beat_tick = first + beats * ticks
         tick, since = self._free(heard, pulse)
-        behind = beat_tick + since * self._pulse_ticks - tick
-        half = self._pulse_ticks / 2
-        if (behind + half) % self._meter.bar_ticks <= self._pulse_ticks:
-            return self._steer(heard, pulse)
-        return self._place(heard, pulse, beat_tick)
+        behind = beat_tick + since * ticks - tick
+        half = ticks / 2
+        if (behind + half) % self._meter.bar_ticks <= ticks:
+            return self._steer(heard, pulse, ticks)
+        return self._place(heard, pulse, ticks, beat_tick)
 
     def _beats_since_first(self, pulse: Pulse) -> float:
         if self._first_note is None:
@@ -295,31 +341,34 @@ class Pacer:
 
     # ---- the clock ----
 
-    def _steer(self, heard: int, pulse: Pulse) -> list[TempoChange]:
-        """Make up for the difference within the next beats, then keep his tempo."""
-        self.period = pulse.period
+    def _steer(self, heard: int, pulse: Pulse, ticks: int) -> list[TempoChange]:
+        """Make up for the difference within the next beats, then keep his tempo.
+
+        The pulse's beats have so many ticks.
+        """
+        self.period = pulse.period * self._pulse_ticks / ticks
         tick, since = self._free(heard, pulse)
-        ahead = (since - tick / self._pulse_ticks + 0.5) % 1.0 - 0.5
+        ahead = (since - tick / ticks + 0.5) % 1.0 - 0.5
         beats = 2.0 ** (1 - 2 * self._steering.tightness)
         reach = (REACH if self.is_settled else SEARCH_REACH) * beats
         travel = beats + min(max(ahead, -reach), reach)
-        level = tick + round(travel * self._pulse_ticks)
-        return self._change(
-            (tick, pulse.period * beats / travel), (level, pulse.period)
-        )
+        level = tick + round(travel * ticks)
+        return self._change((tick, self.period * beats / travel), (level, self.period))
 
-    def _place(self, heard: int, pulse: Pulse, beat_tick: int) -> list[TempoChange]:
+    def _place(
+        self, heard: int, pulse: Pulse, ticks: int, beat_tick: int
+    ) -> list[TempoChange]:
         """Wind the clock on so that the pulse's beat is, or was, at a tick.
 
         Only while nobody plays: the bars in between pass in a few milliseconds.
         """
-        self.period = pulse.period
+        self.period = pulse.period * self._pulse_ticks / ticks
         tick, since = self._free(heard, pulse)
-        target = beat_tick + round(since * self._pulse_ticks)
+        target = beat_tick + round(since * ticks)
         target += max(0, -((target - tick - 1) // self._meter.bar_ticks)) * (
             self._meter.bar_ticks
         )
-        return self._change((tick, 0.0), (target, pulse.period))
+        return self._change((tick, 0.0), (target, self.period))
 
     def _free(self, heard: int, pulse: Pulse) -> tuple[int, float]:
         """Return the first tick that may change, in beats since the pulse's too."""
@@ -357,3 +406,26 @@ class Pacer:
             for start, each in old:
                 if start > tick:
                     self.timeline = self.timeline.with_tempo(start, each.ns_per_quarter)
+
+
+def followed_ticks(meter: Meter, period: float) -> int | None:
+    """Return ticks of the beats that the tracker follows at a tempo.
+
+    The felt pulse; its halves (thirds in 6/8) where it is slower than
+    `SLOWEST_PERIOD`; two to four pulses together, if they divide the bar, where it is
+    faster than the tracker can hear. None if there is no such beat.
+
+    Parameters
+    ----------
+    meter : Meter
+    period : float
+        Seconds a pulse.
+    """
+    pulse = meter.pulse_ticks
+    parts = [meter.beat_ticks // 2**n for n in range(4)]
+    joined = [n * pulse for n in (2, 3, 4) if meter.bar_ticks % (n * pulse) == 0]
+    longest = SLOWEST_PERIOD if period > SLOWEST_PERIOD else LONGEST_PERIOD
+    for ticks in (pulse, *parts, *joined):
+        if SHORTEST_PERIOD <= period * ticks / pulse <= longest:
+            return ticks
+    return None

@@ -1,7 +1,8 @@
 import pytest
 
 from jackcomp.config import load_settings
-from jackcomp.duo import build_pacer, place_at, start_tick, told_live
+from jackcomp.duo import build_pacer, first_tempo, place_at, start_tick, told_live
+from jackcomp.errors import ConfigError
 from jackcomp.timeline.meter import parse_meter
 
 
@@ -16,8 +17,8 @@ def pace():
 
     def build(**flags):
         settings = load_settings(flags, None, {})
-        meter = parse_meter("4/4")
-        place = place_at(settings, meter, 500_000_000, 48_000, 256)
+        meter = settings.meter or parse_meter("4/4")
+        place = place_at(settings, meter, first_tempo(settings), 48_000, 256)
         begin = start_tick(settings, meter)
         return build_pacer(settings, place, told_live(settings), begin)
 
@@ -38,6 +39,13 @@ def test_only_who_follows_an_unknown_tempo_has_to_find_it_first(pace, flags, wai
     pacer = pace(start="first-note", **flags)
     assert pacer.is_settled is not waits
     assert pacer.seeks is waits
+
+
+def test_a_tempo_that_nobody_could_follow_is_refused_in_one_line(pace):
+    with pytest.raises(ConfigError, match=r"7/8 at 200 .* at most 338 .* are 400") as e:
+        pace(follow_tempo="true", bpm="200", meter="7/8")
+    assert "\n" not in str(e.value)
+    assert pace(tap_pedal="soft", bpm="200", meter="7/8").is_settled
 
 
 def test_nobody_steers_a_held_tempo(pace):

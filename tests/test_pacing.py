@@ -43,9 +43,10 @@ def pace(tables):
     """Make a pacer whose clock has started at frame 0."""
 
     def make(told=Told.COUNT_IN, follows=True, tick=0, ns=HALF_SECOND, **others):
+        meter = others.pop("meter", FOUR)
         steering = Steering(follows, others.pop("tightness", 0.5), 2160, told, **others)
         first = Anchor(0, tick * ONE_TICK, ns, RATE)
-        pacer = Pacer(PulseTracker(tables), FOUR, first, steering)
+        pacer = Pacer(PulseTracker(tables), meter, first, steering)
         pacer.begin(tick, 0)
         return pacer
 
@@ -155,6 +156,96 @@ def test_a_tap_that_is_far_off_begins_the_count_anew(pace):
         assert play(pacer, seconds) == []
     assert play(pacer, 3.4)
     assert beats_of(pacer, 1) == pytest.approx([3.9], abs=0.03)
+
+
+def test_a_count_in_is_over_once_and_for_all(pace):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000, tap_pedal=SOFT)
+    for number in range(TAPS):
+        play(pacer, number * 0.5, key=48)
+    assert play(pacer, 30.0, key=SOFT, status=PEDAL, value=127) == []
+    assert pacer.is_counted_in
+    for number in range(8):
+        play(pacer, 30.6 + number * 0.35)
+    assert pacer.bpm == pytest.approx(120, rel=0.1)
+
+
+@pytest.mark.parametrize("apart", [0, 0.0007, 0.004])
+def test_a_chord_is_one_tap(pace, apart):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000, follows=False)
+    for number in range(TAPS):
+        assert not pacer.is_counted_in
+        for voice in range(4):
+            play(pacer, number * 0.5 + voice * apart, key=48 + 4 * voice)
+    assert pacer.is_counted_in
+    assert pacer.bpm == pytest.approx(120, rel=0.01)
+
+
+@pytest.mark.parametrize("apart", [0, 0.004, 0.02])
+def test_a_pedal_that_tells_its_way_down_or_says_all_twice_taps_once(pace, apart):
+    pacer = pace(follows=False, tap_pedal=SOFT)
+    for number in range(3):
+        begin = 4 + number * 0.6
+        for step, value in enumerate((30, 70, 70, 100, 127, 127)):
+            orders = play(pacer, begin + step * apart, SOFT, PEDAL, value)
+            assert bool(orders) == (number > 0 and step == 1)
+        play(pacer, begin + 0.3, SOFT, PEDAL, 0)
+    assert pacer.bpm == pytest.approx(100, rel=0.01)
+
+
+def test_a_wheel_does_not_count_in(pace):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+    for number in range(2 * TAPS):
+        assert play(pacer, number * 0.5, 1, PEDAL, 127) == []
+        play(pacer, number * 0.5 + 0.1, 1, PEDAL, 0)
+    assert not pacer.is_counted_in
+
+
+@pytest.mark.parametrize(
+    ("meter", "bpm", "notes"),
+    [
+        ("4/4", 40, 2),
+        ("4/4", 40, 1),
+        ("4/4", 30, 2),
+        ("4/4", 380, 0.5),
+        ("6/8", 60, 3),
+        ("6/8", 25, 3),
+        ("2/2", 60, 4),
+        ("3/4", 50, 2),
+        ("7/8", 120, 1),
+    ],
+)
+def test_a_tempo_beyond_what_is_heard_is_followed_in_parts_or_groups(
+    pace, meter, bpm, notes
+):
+    """So many notes a pulse, exactly in time, four per cent faster than was told."""
+    meter = parse_meter(meter)
+    pulse = 60 / bpm * meter.pulse_ticks / TICKS_PER_QUARTER
+    pacer = pace(ns=round(60e9 / bpm), meter=meter)
+    period = pulse / 1.04
+    for number in range(round(24 * notes)):
+        play(pacer, number * period / notes, 60 + (0, 4, 7, 5)[number % 4])
+    assert pacer.bpm == pytest.approx(1.04 * bpm, rel=0.05)
+    end = round(number * period / notes * RATE)
+    at_the_end = pacer.timeline.frame_to_tick(end) / meter.pulse_ticks
+    assert at_the_end == pytest.approx(number / notes, abs=0.3)
+
+
+def test_what_cannot_be_followed_is_held(pace):
+    pacer = pace(ns=300_000_000, meter=parse_meter("7/8"))
+    before = pacer.timeline
+    for number in range(20):
+        assert play(pacer, number * 0.16) == []
+    assert pacer.timeline is before
+
+
+def test_a_tapped_tempo_beyond_what_is_heard_is_followed_too(pace):
+    pacer = pace(tap_pedal=SOFT)
+    for number in range(4):
+        play(pacer, 4 + number * 1.5, SOFT, PEDAL, 127)
+        play(pacer, 4.3 + number * 1.5, SOFT, PEDAL, 0)
+    for number in range(24):
+        play(pacer, 10 + number * 0.75, 60 + (0, 4, 7, 5)[number % 4])
+    assert pacer.bpm == pytest.approx(40, rel=0.02)
 
 
 def test_a_pedal_taps_a_new_tempo_while_it_plays(pace):

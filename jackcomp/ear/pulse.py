@@ -17,6 +17,7 @@ from jackcomp.ear.beat_filter import (
     LOG_PERIODS,
     N_PHASES,
     N_TEMPI,
+    PERIODS,
     PHASES,
     BeatFilter,
     Grid,
@@ -36,6 +37,9 @@ COUNTED_PHASE_SECONDS = 0.02
 TOLD_REACH = 0.35
 """How far the tempo may be, as a logarithm, from what it was a note ago, once it was
 told: a player who has said how he counts does not mean half or double."""
+
+SHORTEST_PERIOD, LONGEST_PERIOD = float(PERIODS[0]), float(PERIODS[-1])
+"""Seconds a beat: what can be followed."""
 
 WINDOW_ROWS, WINDOW_COLUMNS = 4, 5
 CLEARLY_MORE = 1.05
@@ -113,7 +117,17 @@ class PulseTracker:
             Seconds; a beat before the first onset, or at it.
         counted : bool
             Whether the tempo was counted in or tapped; otherwise only set.
+
+        Raises
+        ------
+        ValueError
+            If the period is not from `SHORTEST_PERIOD` to `LONGEST_PERIOD`.
         """
+        if period is not None and not SHORTEST_PERIOD <= period <= LONGEST_PERIOD:
+            raise ValueError(
+                f"a beat of {period} s: expected {SHORTEST_PERIOD:.3f} to "
+                f"{LONGEST_PERIOD:.3f}"
+            )
         self._period, self._beat, self._counted = period, beat, counted
         self._last: float | None = None
         self._traits = OnsetTraits()
