@@ -212,7 +212,7 @@ def _check_followed(place: Place) -> None:
         bpm = ns_per_quarter_to_bpm(place.ns_per_quarter)
         raise ConfigError(
             f"--follow-tempo cannot follow {place.meter} at {bpm:g} quarters a minute: "
-            f"expected at most {60 / SHORTEST_PERIOD:.0f} beats a minute, here they are "
+            f"expected at most {60 / SHORTEST_PERIOD:.0f} beats a minute, here are "
             f"{bpm / pulses:.0f}; choose a slower tempo or meter, or --fixed-tempo"
         )
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from jackcomp.ear.pulse import LONGEST_PERIOD, SHORTEST_PERIOD, Pulse, PulseTracker
+from jackcomp.ear.pulse import SHORTEST_PERIOD, Pulse, PulseTracker
 from jackcomp.messages import Report, TempoChange
 from jackcomp.timeline.clock import (
     MAX_BPM,
@@ -424,8 +424,8 @@ def followed_ticks(meter: Meter, period: float) -> int | None:
     pulse = meter.pulse_ticks
     parts = [meter.beat_ticks // 2**n for n in range(4)]
     joined = [n * pulse for n in (2, 3, 4) if meter.bar_ticks % (n * pulse) == 0]
-    longest = SLOWEST_PERIOD if period > SLOWEST_PERIOD else LONGEST_PERIOD
-    for ticks in (pulse, *parts, *joined):
-        if SHORTEST_PERIOD <= period * ticks / pulse <= longest:
+    candidates: list[int] = [pulse, *parts, *joined]
+    for ticks in candidates:
+        if SHORTEST_PERIOD <= period * ticks / pulse <= SLOWEST_PERIOD:
             return ticks
     return None

@@ -1,9 +1,10 @@
 """What the main thread keeps of a live session, and what it shows."""
 
 import json
+import math
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
@@ -60,6 +61,7 @@ class Session:
         self._said_worker_error = False
         self._causes = XrunCauses()
         self._period = 0
+        self._records = True
         if settings.stats is not None:
             check_writable(settings.stats)  # before anything is made
         self._take = self._new_take(settings.record) if settings.record else None
@@ -101,8 +103,9 @@ class Session:
         return self._stack.enter_context(take)
 
     def say(self, line: str) -> None:
-        """Tell the player something, on stderr."""
-        sys.stderr.write(line + "\n")
+        """Tell the player something, on stderr; to nobody if the terminal has gone."""
+        with suppress(OSError):
+            sys.stderr.write(line + "\n")
 
     def look(self, period: int, worker: Worker, *, is_loading: bool) -> None:
         """Record and show what has happened since the last look."""
@@ -112,7 +115,7 @@ class Session:
         self._causes.see(counters.xruns, counters.own_misses, is_loading=is_loading)
         if self._stats is not None and time.monotonic() >= self._next_stats:
             self._next_stats = time.monotonic() + STATS_SECONDS
-            print(json.dumps(self._stats_record(worker)), file=self._stats, flush=True)
+            self._write_stats(self._stats_record(worker))
         if worker.error is not None and not self._said_worker_error:
             self._said_worker_error = True
             self.say(
@@ -125,8 +128,26 @@ class Session:
         self._follow_clock()
         played = self._engine.played()
         changes = self._accompanist.take_changes()
-        if self._take is not None:
+        if self._take is None or not self._records:
+            return
+        try:
             self._take.add(played, changes)
+        except OSError as error:
+            self._records = False
+            self.say(
+                f"{self._take.folder}: {error.strerror}: the recording ends here, "
+                "the music goes on"
+            )
+
+    def _write_stats(self, record: dict[str, object]) -> None:
+        try:
+            print(json.dumps(record), file=self._stats, flush=True)
+        except OSError as error:
+            self._next_stats = math.inf
+            self.say(
+                f"{self._settings.stats}: {error.strerror}: --stats end here, "
+                "the music goes on"
+            )
 
     def state(self, worker: Worker) -> dict[str, object]:
         """Return what `--stats` would say now, and where in the song we are."""
@@ -140,8 +161,11 @@ class Session:
 
     def close(self) -> None:
         """Write what is left, when the core has fallen silent."""
-        with self._stack:
-            self._record()
+        try:
+            with self._stack:
+                self._record()
+        except OSError as error:
+            self.say(f"{error.strerror}: not all could be written at the end")
         if self._take is not None:
             self.say(f"recorded in {self._take.folder}")
 
