@@ -238,7 +238,6 @@ class Accompanist:
         self._tempos: list[TempoSeen] = []
         self._taken = 0
         self.outlook: Outlook | None = None
-        self.end_tick: int | None = None
         self._reset(0)
 
     def _reset(self, tick: int) -> None:
@@ -258,6 +257,7 @@ class Accompanist:
         self._held: set[int] = set()
         self._first_heard: int | None = None
         self._last_heard = tick
+        self.end_tick: int | None = None
 
     @property
     def is_playing(self) -> bool:
@@ -453,10 +453,15 @@ class Accompanist:
             orders = self._ask_for_cutoffs(moment.cutoff)
             if self._first_heard is not None:
                 self._close(moment)
+            else:
+                # The ear keeps up: who comes back after an hour is heard at once.
+                self._ear.hear(moment.start, moment.cutoff, moment.end)
         elif self._now is not None and self._is_over(moment):
             orders = self._end(moment, self._now)
         elif self._now is not None or self._may_enter(moment):
             orders = self._decide(moment)
+        elif moment.point is Point.LINE and moment.tick == self.end_tick:
+            orders = [self._fall_silent(moment)]
         return orders
 
     def _believe(self, moment: Moment) -> _Belief:
@@ -542,16 +547,18 @@ class Accompanist:
         end = moment.tick + self._meter.bar_ticks
         arrangement = self.arranger.ending(moment.tick, tonic, now.voicing)
         chosen = _Sounding(moment.tick, end, tonic, None)
-        silence = _Sounding(end, end, NO_CHORD, None)
-        orders: list[Order] = [
-            self._replace([chosen], _planned_notes(arrangement), key, vamp=False),
-            self._replace([silence], (), key, vamp=False),
-        ]
         self._now = None
         self._is_thin = False
         self._first_heard = None
+        self._top = None
         self.end_tick = end
-        return orders
+        return [self._replace([chosen], _planned_notes(arrangement), key, vamp=False)]
+
+    def _fall_silent(self, moment: Moment) -> Order:
+        """Say that nothing sounds any more: nobody has come back since the end."""
+        assert self._key is not None
+        silence = _Sounding(moment.tick, moment.tick, NO_CHORD, None)
+        return self._replace([silence], (), self._key, vamp=False)
 
     def _decide(self, moment: Moment) -> list[Order]:
         """Decide what sounds from this moment on, and plan on from there."""
@@ -639,6 +646,7 @@ class Accompanist:
             ceiling=self._ceiling(moment.cutoff),
             mended=moment.point is Point.MEND and now is not None,
         )
+        is_before_end = self.end_tick is not None and moment.tick < self.end_tick
         sounding = [
             _Sounding(*row)
             for row in zip(starts, ends, chords, arrangement.voicings, strict=True)
@@ -647,7 +655,7 @@ class Accompanist:
             sounding,
             _planned_notes(arrangement),
             key,
-            cut=moment.point is Point.MEND,
+            cut=moment.point is Point.MEND or is_before_end,
         )
         self._now = sounding[0]
         self.end_tick = None

@@ -21,6 +21,7 @@ from jackcomp.messages import (
     ReportKind,
     TempoChange,
 )
+from jackcomp.network import Network
 from jackcomp.theory.chord import NO_CHORD
 from jackcomp.theory.key import parse_key
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
@@ -453,6 +454,41 @@ def test_it_ends_on_a_bar_line_after_so_many_bars_and_resumes(accompany, bars):
     assert core.accompanist.changes[-1].chord != NO_CHORD
 
 
+@pytest.mark.parametrize("bars", [0.5, 1])
+def test_who_plays_on_at_the_end_is_not_held_up_by_its_last_chord(accompany, bars):
+    """He comes back while it rings, or exactly when it is over."""
+    core = Core(accompany(end_after=1, listen_beats=0)).start()
+    core.play(notes(MELODY[:8], 1900), 3 * BAR - LEAD)
+    (ending,) = endings(core)
+    assert ending.tick == 3 * BAR
+    back = round((3 + bars) * BAR)
+    again = [(back - 1920, 62), (back, 65), (back + 1920, 69)]
+    core.play(notes(again), back + BAR)
+    first = next(one.order for one in core.batches() if one.order.tick > ending.tick)
+    assert first.tick == back
+    assert first.notes
+    assert not [one for one in core.plan if one[0] < back < one[1]]
+    ticks = [change.tick for change in core.accompanist.changes]
+    assert ticks == sorted(set(ticks))
+    assert all(change.chord != NO_CHORD for change in core.accompanist.changes)
+
+
+def test_the_ear_keeps_up_while_nobody_plays(accompany, monkeypatch):
+    runs = []
+    run = Network.run
+    monkeypatch.setattr(
+        Network, "run", lambda self, given: runs.append(self) or run(self, given)
+    )
+    core = Core(accompany(end_after=1)).start()
+    core.play(notes(MELODY[:8]), 60 * BAR)
+    assert not core.accompanist.is_playing
+    before = len(runs)
+    again = [(60 * BAR + n * 960, 60 + n % 5) for n in range(16)]
+    core.play(notes(again), 61 * BAR)
+    assert core.accompanist.is_playing
+    assert len(runs) - before < 40
+
+
 @pytest.mark.parametrize("upbeat", [(), ((-1920, 67),)])
 @pytest.mark.parametrize("pressed", [4 * BAR + 2000, 5 * BAR - 100, 5 * BAR + 900])
 def test_a_pedal_says_again_from_the_top(accompany, pressed, upbeat):
@@ -465,6 +501,20 @@ def test_a_pedal_says_again_from_the_top(accompany, pressed, upbeat):
     remembered = {one.tick: one.memory_step for one in decisions}
     assert remembered[5 * BAR + 1920] == 0
     assert remembered[5 * BAR + 3840] == 1
+
+
+def test_the_top_of_what_comes_after_an_ending_is_its_own(accompany):
+    decisions = []
+    told = accompany(top_pedal="soft", end_after=1, explain=decisions.append)
+    other = [(8 * BAR + tick, note + 1) for tick, note in MELODY]
+    last = [(12 * BAR + tick, 66) for tick in range(0, 2 * BAR, 1920)]
+    pedal = [(12 * BAR + 500, CONTROL, 67, 127), (12 * BAR + 900, CONTROL, 67, 0)]
+    solo = sorted([*notes([*MELODY, *other, *last]), *pedal])
+    core = Core(told).start().play(solo, 14 * BAR)
+    assert len(endings(core)) == 2  # the chord, and silence
+    remembered = {one.tick: one.memory_step for one in decisions}
+    assert remembered[12 * BAR + 1920] == 16
+    assert remembered[13 * BAR + 1920] == 18
 
 
 def strokes_in(core, part, bar):
