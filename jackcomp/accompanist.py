@@ -287,6 +287,7 @@ class Accompanist:
 
     def _see_tempo(self, tempo: TempoSeen) -> None:
         self._ns_per_quarter = tempo.ns_per_quarter
+        self._ear.set_tempo(tempo.ns_per_quarter)
         self._tempos.append(tempo)
 
     @property

@@ -21,8 +21,10 @@ from jackcomp.timeline.meter import TICKS_PER_QUARTER
 Split: TypeAlias = int | Literal["auto", "off"]
 """Where the hands part: a MIDI note from which the right hand plays, or how."""
 
-# Notes struck so close together are struck at once: 62 ms at 120 to the minute.
-AT_ONCE_TICKS = TICKS_PER_QUARTER // 8
+AT_ONCE_SECONDS = 1 / 16
+"""Notes struck so close together are struck at once, at any tempo: faster than any
+ornament, slower than any chord that is not meant to be broken."""
+
 # A bass note is held under another for so long.
 TOGETHER_TICKS = TICKS_PER_QUARTER // 4
 BASS_BELOW = 55
@@ -45,7 +47,9 @@ class Hands:
     left: tuple[HeardNote, ...]
 
 
-def part_hands(notes: Sequence[HeardNote], now: int, split: Split) -> Hands:
+def part_hands(
+    notes: Sequence[HeardNote], now: int, split: Split, at_once: int
+) -> Hands:
     """Say which notes are melody and which are the left hand's.
 
     Parameters
@@ -57,13 +61,15 @@ def part_hands(notes: Sequence[HeardNote], now: int, split: Split) -> Hands:
     split : int or str
         MIDI note from which the right hand plays; ``auto`` to find it, ``off`` if
         all is melody.
+    at_once : int
+        Ticks within which notes are struck at once, see `AT_ONCE_SECONDS`.
 
     Returns
     -------
     Hands
     """
     if split == "auto":
-        left = _find_left(notes, now)
+        left = _find_left(notes, now, at_once)
     elif split == "off":
         left = [False] * len(notes)
     else:
@@ -100,18 +106,18 @@ def score_stated(stated: Sequence[HeardNote]) -> NDArray[np.float64]:
     return np.asarray(scores - scores.max())
 
 
-def _find_left(notes: Sequence[HeardNote], now: int) -> list[bool]:
+def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]:
     """Find chords that are struck at once, and bass notes below other notes."""
     is_left = [False] * len(notes)
-    at_once: list[int] = []
+    struck: list[int] = []
     basses: list[int] = []
     for index, note in enumerate(notes):
-        if at_once and note.onset - notes[at_once[0]].onset > AT_ONCE_TICKS:
-            at_once = []
-        at_once.append(index)
-        if len(at_once) >= CHORD_NOTES:
-            rising = sorted(at_once, key=lambda i: notes[i].note)
-            for i in at_once:
+        if struck and note.onset - notes[struck[0]].onset > at_once:
+            struck = []
+        struck.append(index)
+        if len(struck) >= CHORD_NOTES:
+            rising = sorted(struck, key=lambda i: notes[i].note)
+            for i in struck:
                 is_left[i] = True
             is_left[rising[-1]] = not _is_melody_above([notes[i].note for i in rising])
         basses = [i for i in basses if _together(notes[i], note, now)]

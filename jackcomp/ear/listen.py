@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jackcomp.arrays import Distribution, KeyDistribution
-from jackcomp.ear.hands import Split, part_hands, score_stated
+from jackcomp.ear.hands import AT_ONCE_SECONDS, Split, part_hands, score_stated
 from jackcomp.ear.harmony import (
     SOUNDING,
     TAIL,
@@ -32,9 +32,10 @@ from jackcomp.ear.tables import EarTables
 from jackcomp.ear.window import HeardNote, NoteWindow
 from jackcomp.network import Network
 from jackcomp.theory.key import Key, key_index
-from jackcomp.timeline.meter import Meter, step_at
+from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter, step_at
 
 MEMORY_BARS = 4
+NS_AT_120 = 500_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -115,6 +116,7 @@ class Ear:
         self._pulse_ticks = meter.pulse_ticks
         self._memory_ticks = MEMORY_BARS * meter.bar_ticks
         self.set_key(key)
+        self.set_tempo(NS_AT_120)
         self.reset()
 
     def reset(self) -> None:
@@ -127,6 +129,11 @@ class Ear:
     def set_key(self, key: Key | None) -> None:
         """Hold the key fast, or find it again if None."""
         self._known_key = None if key is None else key_index(key)
+
+    def set_tempo(self, ns_per_quarter: int) -> None:
+        """Say how fast ticks pass; 120 quarters a minute until it is said."""
+        ticks_per_second = TICKS_PER_QUARTER * 1e9 / ns_per_quarter
+        self._at_once = round(AT_ONCE_SECONDS * ticks_per_second)
 
     def note_on(self, tick: int, note: int, velocity: int) -> None:
         """Hear a note begin."""
@@ -161,7 +168,7 @@ class Ear:
         """
         step = step_at(self._meter, start_tick)[0]
         known = [note for note in self._window.notes if note.onset < now_tick]
-        hands = part_hands(known, now_tick, self._split)
+        hands = part_hands(known, now_tick, self._split, self._at_once)
         opinion = self._listener.hear(hands.melody, step, now_tick)
         self._close_cells(now_tick)
         state = self._hear_keys(now_tick, opinion)

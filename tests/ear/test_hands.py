@@ -15,8 +15,8 @@ def chord(*notes, onset=0, end=2 * QUARTER, spread=0):
     ]
 
 
-def left(notes, split="auto", now=10**6):
-    return {note.note for note in part_hands(notes, now, split).left}
+def left(notes, split="auto", now=10**6, at_once=QUARTER // 8):
+    return {note.note for note in part_hands(notes, now, split, at_once).left}
 
 
 def best(*notes):
@@ -25,6 +25,11 @@ def best(*notes):
 
 def test_a_chord_that_is_struck_at_once_is_the_left_hands():
     assert left(chord(48, 52, 55, spread=60)) == {48, 52, 55}
+
+
+def test_what_is_struck_later_is_no_chord():
+    assert left(chord(48, 52, 55, spread=120)) == {48, 52, 55}
+    assert left(chord(48, 52, 55, spread=121)) == set()
 
 
 def test_a_high_note_over_a_chord_is_melody():

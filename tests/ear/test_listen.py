@@ -185,3 +185,16 @@ def test_a_step_bars_ahead_knows_only_the_key():
     end = play(ear, (60, 64, 67, 72))
     heard = ear.hear(10 * STEP, end, 11 * STEP)
     np.testing.assert_allclose(heard.chords, heard.expected, atol=1e-7)
+
+
+@pytest.mark.parametrize("bpm", [40, 60, 120, 240])
+@pytest.mark.parametrize(("apart_ms", "is_chord"), [(25, True), (55, False)])
+def test_a_mordent_is_melody_and_a_spread_chord_a_chord_at_any_tempo(
+    bpm, apart_ms, is_chord
+):
+    ear = new_ear()
+    ear.set_tempo(round(60e9 / bpm))
+    for number, note in enumerate((48, 52, 55)):
+        ear.note_on(round(number * apart_ms * bpm * 1920 / 60_000), note, 90)
+    heard = ear.hear(0, STEP, STEP)
+    assert bool(heard.stated.any()) is is_chord
