@@ -344,6 +344,7 @@ class Accompanist:
         if self.pacer is not None:
             counted_in = self.pacer.is_counted_in
             orders += self.pacer.hear(report, tick)
+            self._ear.set_tempo(self.pacer.ns_per_quarter)
             if not counted_in:
                 return orders
         if report.status == 0x90:
@@ -428,6 +429,8 @@ class Accompanist:
         points = [(Point.LINE, start)] if start >= 0 else []
         if self._mends and start >= 0:
             now = self._ns_per_quarter or self._fastest_ns
+            if self.pacer is not None:
+                now = self.pacer.ns_per_quarter
             mends = mend_ticks(end - start, now)
             points += [(Point.MEND, start + tick) for tick in mends]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))

@@ -135,14 +135,19 @@ class Pacer:
         self.begin(first.tick_fp // ONE_TICK, first.frame)
 
     @property
+    def ns_per_quarter(self) -> int:
+        """The soloist's tempo, in nanoseconds a quarter."""
+        return self._ns(self.period)
+
+    @property
     def bpm(self) -> float:
         """The soloist's tempo, in quarters a minute."""
-        return ns_per_quarter_to_bpm(self._ns(self.period))
+        return ns_per_quarter_to_bpm(self.ns_per_quarter)
 
     @property
     def lead_ticks(self) -> int:
         """Ticks that last the lead, at this tempo and at a somewhat faster one."""
-        per_second = TICKS_PER_QUARTER * 1e9 / self._ns(self.period)
+        per_second = TICKS_PER_QUARTER * 1e9 / self.ns_per_quarter
         frames = self.lead_frames * LEAD_MARGIN
         return int(frames * per_second / self._rate) + 1
 

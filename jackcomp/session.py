@@ -22,7 +22,6 @@ from jackcomp.theory.key import format_key, harmonic_function, roman_numeral
 from jackcomp.timeline.clock import (
     Anchor,
     Timeline,
-    bpm_to_ns_per_quarter,
     ns_per_quarter_to_bpm,
 )
 from jackcomp.timeline.meter import (
@@ -94,7 +93,7 @@ class Session:
     @property
     def _ns_per_quarter(self) -> int:
         if self._accompanist.pacer is not None:
-            return bpm_to_ns_per_quarter(self._accompanist.pacer.bpm)
+            return self._accompanist.pacer.ns_per_quarter
         return self._timeline.anchors[-1].ns_per_quarter
 
     def _new_take(self, folder: Path) -> Take:

@@ -673,6 +673,7 @@ class FakePacer:
     """A pacer that says what it is told to say."""
 
     lead_ticks = 500
+    ns_per_quarter = NS_PER_QUARTER
 
     def __init__(self, orders=(), *, is_settled=True, is_counted_in=True, seeks=False):
         self.orders = list(orders)
@@ -720,6 +721,15 @@ def test_it_does_not_come_in_before_the_tempo_is_found(paced):
     pacer.is_settled = True
     core.play(until=5 * BAR)
     assert core.batches()
+
+
+@pytest.mark.parametrize(("bpm", "is_mended"), [(100, True), (160, False)])
+def test_what_is_a_flam_is_told_by_the_tempo_of_the_pacer(paced, bpm, is_mended):
+    pacer = FakePacer()
+    pacer.ns_per_quarter = round(60e9 / bpm)
+    core = Core(paced(pacer)).start()
+    ticks = {one.order.tick for one in core.given}
+    assert (3840 + 480 - pacer.lead_ticks in ticks) is is_mended
 
 
 @pytest.mark.parametrize("seeks", [False, True])
