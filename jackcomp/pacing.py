@@ -49,8 +49,9 @@ SHORTEST_TAP_SECONDS, LONGEST_TAP_SECONDS = 0.15, 3.0
 """400 and 20 beats a minute. What comes sooner is the same tap: a chord, an echo, a
 pedal on its way down. Who waits longer begins to tap anew."""
 
-SLOWEST_PERIOD = 1.0
-"""Slower beats are followed in their halves or thirds: he may slow down further."""
+SLOWEST_PERIOD = 1.25
+"""Slower beats are followed in their halves or thirds. No sooner than the tracker's end
+at 45 a minute makes it necessary: where no beat was told, which half is it?"""
 
 NOTE_ON, CONTROL, DOWN = 0x90, 0xB0, 64
 PEDALS = range(64, 70)
