@@ -3,10 +3,11 @@
 A stretch begins somewhere in a song, as if the player began there, and is told as
 much of the tempo as the player may have: nothing, a tempo that is some way off, or
 a count-in. Onsets are prepared as the tracker prepares them (`jackcomp.ear.pulse`).
-Only the train split teaches; ``pop909`` is roughened anew each time.
+Half of the stretches are jazz solos, a quarter pop songs, roughened anew each time, a
+quarter lead sheets of other sources, played anew each time (`export.pulse_written`).
+Only the train split teaches.
 """
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export.pulse_songs import DRIFT, TimedSong, read_timed_song, roughen
-from export.songs import read_lines
+from export.pulse_songs import DRIFT, TimedSong, read_exact_songs, roughen
+from export.pulse_written import keeps_its_pulse, play
+from export.songs import Song, read_songs
 from jackcomp.ear.beat_filter import REMEMBERED, TRAITS
 from jackcomp.ear.pulse import TOGETHER_SECONDS, OnsetTraits
 
@@ -30,7 +32,12 @@ FROM_THE_START = 0.3
 STRETCH = 0.08
 PRIOR_SHARE, COUNT_IN_SHARE, COUNT_IN_SECONDS = 0.10, 0.02, 0.02
 
+WRITTEN = "written"
+KINDS = ("wjazzd", "pop909", "wjazzd", WRITTEN)
+"""In this order a batch takes its stretches: jazz is half of them, being hardest."""
+
 Floats = NDArray[np.float32]
+Lesson = TimedSong | Song
 
 
 class Told(IntEnum):
@@ -82,25 +89,41 @@ class Batch:
     told_phase: Floats
 
 
-def read_lessons(paths: Sequence[Path], split: str) -> list[list[TimedSong]]:
-    """Read the songs of a split as they are in the corpus, one list a source."""
-    by_source: dict[str, list[TimedSong]] = {}
-    for path in paths:
-        for line in read_lines(path):
-            record = json.loads(line)
-            if "timing" in record and record["split"] == split:
-                by_source.setdefault(record["source"], []).append(
-                    read_timed_song(record)
-                )
-    return [
-        [song for song in songs if len(song.onsets) >= SHORTEST_SONG]
-        for _, songs in sorted(by_source.items())
-    ]
+def read_lessons(
+    paths: Sequence[Path], split: str, source: str | None = None
+) -> list[list[Lesson]]:
+    """Read the songs of a split, one list for each row of `KINDS`.
+
+    With a source, songs of this source alone; kinds of which none are left are left
+    out.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read, or a line is not a song.
+    """
+    timed = read_exact_songs(paths, split)
+    known = {song.source for song in timed}
+    kinds: dict[str, list[Lesson]] = {kind: [] for kind in KINDS}
+    for song in timed:
+        if len(song.onsets) >= SHORTEST_SONG:
+            kinds[song.source].append(song)
+    for sheet in read_songs(paths, split):
+        long = len(sheet.melody) >= SHORTEST_SONG
+        if sheet.source not in known and long and keeps_its_pulse(sheet):
+            kinds[WRITTEN].append(sheet)
+    chosen = (
+        [song for song in kinds[kind] if source in (None, song.source)]
+        for kind in KINDS
+    )
+    return [songs for songs in chosen if songs]
 
 
-def listen(song: TimedSong, rng: np.random.Generator) -> Onsets:
+def listen(song: Lesson, rng: np.random.Generator) -> Onsets:
     """Perform a song, and prepare it as the tracker would hear it."""
-    if song.source == "pop909":
+    if isinstance(song, Song):
+        song = play(song, rng)
+    elif song.source == "pop909":
         song = roughen(song, rng, float(rng.choice([0.0, DRIFT])))
     traits, kept, rows = OnsetTraits(), [], []
     for onset in song.played():
@@ -121,18 +144,18 @@ def listen(song: TimedSong, rng: np.random.Generator) -> Onsets:
 
 
 def lay_batch(
-    sources: Sequence[Sequence[TimedSong]],
+    kinds: Sequence[Sequence[Lesson]],
     rng: np.random.Generator,
     n_songs: int,
     n_onsets: int,
 ) -> Batch:
-    """Choose stretches at random, from each source as many."""
+    """Choose stretches at random, from each kind of song as many."""
     ago = np.zeros((n_songs, n_onsets, REMEMBERED), np.float32)
     past = np.zeros((n_songs, n_onsets, REMEMBERED, TRAITS), np.float32)
     own = np.zeros((n_songs, n_onsets, TRAITS - 1), np.float32)
     elapsed, phase, log_period, counts = np.zeros((4, n_songs, n_onsets), np.float32)
     for row in range(n_songs):
-        songs = sources[row % len(sources)]
+        songs = kinds[row % len(kinds)]
         heard = listen(songs[rng.integers(len(songs))], rng)
         last = max(len(heard.seconds) - n_onsets, 1)
         start = 0 if rng.random() < FROM_THE_START else int(rng.integers(last))

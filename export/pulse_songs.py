@@ -103,21 +103,8 @@ def read_timed_songs(
     ConfigError
         If a file cannot be read, a line is not a song, or no song has times.
     """
-    if split not in (*SPLITS, "all"):
-        expected = ", ".join((*SPLITS, "all"))
-        raise ConfigError(f"unknown split {split!r}: use one of {expected}")
-    songs: list[TimedSong] = []
-    for path in paths:
-        for number, line in enumerate(read_lines(path), start=1):
-            try:
-                record = json.loads(line)
-                if "timing" in record and split in ("all", record["split"]):
-                    songs += _perform(read_timed_song(record))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                what = f"no field {error}" if isinstance(error, KeyError) else error
-                raise ConfigError(
-                    f"corrupt song in {path}, line {number}: {what}"
-                ) from error
+    exact = read_exact_songs(paths, split)
+    songs = [played for song in exact for played in _perform(song)]
     songs = [song for song in songs if source in (None, song.source)]
     if not songs:
         raise ConfigError(
@@ -129,7 +116,76 @@ def read_timed_songs(
     return songs
 
 
-def read_timed_song(record: dict[str, Any]) -> TimedSong:
+def read_exact_songs(paths: Sequence[Path], split: str = "all") -> list[TimedSong]:
+    """Read the songs that have times in seconds, as they are in the corpus.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read, or a line is not a song.
+    """
+    if split not in (*SPLITS, "all"):
+        expected = ", ".join((*SPLITS, "all"))
+        raise ConfigError(f"unknown split {split!r}: use one of {expected}")
+    songs = []
+    for path in paths:
+        for number, line in enumerate(read_lines(path), start=1):
+            try:
+                record = json.loads(line)
+                if "timing" in record and split in ("all", record["split"]):
+                    songs.append(_read_timed_song(record))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                what = f"no field {error}" if isinstance(error, KeyError) else error
+                raise ConfigError(
+                    f"corrupt song in {path}, line {number}: {what}"
+                ) from error
+    return songs
+
+
+def randomness_of(song_id: str, purpose: str) -> np.random.Generator:
+    """Return random numbers that depend on nothing but the song and their use."""
+    return np.random.default_rng(zlib.crc32(f"{purpose} {song_id}".encode()))
+
+
+def roughen(
+    song: TimedSong,
+    rng: np.random.Generator,
+    drift: float,
+    jitter: float = JITTER_SECONDS,
+) -> TimedSong:
+    """Play a song less exactly: onsets a little off, the tempo in slow waves.
+
+    Parameters
+    ----------
+    song : TimedSong
+        Played exactly.
+    rng : numpy.random.Generator
+        Decides where the waves begin, and moves the onsets.
+    drift : float
+        Largest deviation of the tempo, 0.08 for 8 %.
+    jitter : float
+        Largest deviation of an onset, in seconds.
+    """
+    turn = 2 * math.pi / DRIFT_SECONDS
+    start = rng.uniform(0, DRIFT_SECONDS)
+
+    def bend(seconds: Seconds) -> Seconds:
+        wave = np.cos(turn * start) - np.cos(turn * (seconds + start))
+        return np.asarray(seconds + drift / turn * wave)
+
+    moved = rng.uniform(-jitter, jitter, len(song.onsets))
+    onsets = bend(song.onsets) + moved
+    order = np.argsort(onsets, kind="stable")
+    return replace(
+        song,
+        onsets=onsets[order],
+        notes=tuple(song.notes[index] for index in order),
+        velocities=tuple(song.velocities[index] for index in order),
+        beats=bend(song.beats),
+    )
+
+
+def _read_timed_song(record: dict[str, Any]) -> TimedSong:
     """Turn one record of the schema into times, played as in the corpus."""
     timing, meter = record["timing"], record["meter"]
     onsets = np.array(timing["onset_sec"], np.float64)
@@ -153,42 +209,6 @@ def read_timed_song(record: dict[str, Any]) -> TimedSong:
         beats=beats,
         beats_per_bar=per_bar,
         downbeats=tuple(int(beat) for beat in meter.get("downbeats") or every),
-    )
-
-
-def randomness_of(song_id: str, purpose: str) -> np.random.Generator:
-    """Return random numbers that depend on nothing but the song and their use."""
-    return np.random.default_rng(zlib.crc32(f"{purpose} {song_id}".encode()))
-
-
-def roughen(song: TimedSong, rng: np.random.Generator, drift: float) -> TimedSong:
-    """Play a song less exactly: onsets a little off, the tempo in slow waves.
-
-    Parameters
-    ----------
-    song : TimedSong
-        Played exactly.
-    rng : numpy.random.Generator
-        Decides where the waves begin, and moves the onsets.
-    drift : float
-        Largest deviation of the tempo, 0.08 for 8 %.
-    """
-    turn = 2 * math.pi / DRIFT_SECONDS
-    start = rng.uniform(0, DRIFT_SECONDS)
-
-    def bend(seconds: Seconds) -> Seconds:
-        wave = np.cos(turn * start) - np.cos(turn * (seconds + start))
-        return np.asarray(seconds + drift / turn * wave)
-
-    moved = rng.uniform(-JITTER_SECONDS, JITTER_SECONDS, len(song.onsets))
-    onsets = bend(song.onsets) + moved
-    order = np.argsort(onsets, kind="stable")
-    return replace(
-        song,
-        onsets=onsets[order],
-        notes=tuple(song.notes[index] for index in order),
-        velocities=tuple(song.velocities[index] for index in order),
-        beats=bend(song.beats),
     )
 
 

@@ -78,10 +78,10 @@ def test_a_told_tempo_is_not_taken_for_half_or_double(tracker, monkeypatch, rati
     assert abs(np.log2(found()[-1] / ratio)) > 0.5
 
 
-def test_a_tempo_beyond_the_grid_can_be_told(tracker):
-    tracker.reset(60 / 24, 1.0)
-    for note in tune(4, 100):
-        assert np.isfinite(tracker.hear(*note).period)
+@pytest.mark.parametrize("period", [60 / 24, 60 / 400])
+def test_a_tempo_beyond_the_grid_is_refused(tracker, period):
+    with pytest.raises(ValueError, match=r"expected 0\.178 to 1\.333"):
+        tracker.reset(period, 1.0)
 
 
 def test_a_pulse_gives_the_last_beat_at_or_before_the_note(tracker):

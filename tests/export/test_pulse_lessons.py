@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from export.pulse_lessons import Told, lay_batch, listen
+from export.pulse_lessons import Told, lay_batch, listen, read_lessons
 from export.pulse_songs import TimedSong
+from export.pulse_written import keeps_its_pulse
+from export.songs import LEADSHEET_FILES
 from jackcomp.ear.beat_filter import REMEMBERED
 from jackcomp.ear.pulse import OnsetTraits
 
@@ -60,3 +62,21 @@ def test_what_is_told_is_near_the_truth(song):
     assert off[counted].max() < 0.021 < off[~counted].max() < 0.106
     turned = (batch.told_phase - batch.phase[:, 0] + 0.5) % 1 - 0.5
     assert np.abs(turned).max() < 0.06
+
+
+def test_lessons_are_jazz_pop_and_lead_sheets_that_keep_their_pulse():
+    jazz, pop, again, written = read_lessons(LEADSHEET_FILES, "valid")
+    assert [song.id for song in jazz] == [song.id for song in again]
+    assert {song.source for song in jazz} == {"wjazzd"}
+    assert {song.source for song in pop} == {"pop909"}
+    assert {song.source for song in written} == {"lieder", "nottingham", "openewld"}
+    assert all(keeps_its_pulse(song) for song in written)
+    assert {song.split for song in [*jazz, *pop, *written]} == {"valid"}
+    for songs in (jazz, pop, written):
+        assert len(listen(songs[0], np.random.default_rng(0)).seconds) > 30
+
+
+def test_lessons_of_one_source_leave_the_other_kinds_out():
+    kinds = read_lessons(LEADSHEET_FILES, "valid", "lieder")
+    assert [{song.source for song in kind} for kind in kinds] == [{"lieder"}]
+    assert read_lessons(LEADSHEET_FILES, "valid", "polka") == []
