@@ -80,7 +80,7 @@ def examine(
         _attempt("SoundFont", lambda: str(find_soundfont(sf2)), _GET_SOUNDFONT),
         _attempt("C core", _load_core, _REINSTALL),
         _attempt("chord model", _load_model, _REINSTALL),
-        _attempt("ear's tables and networks", _load_ear, _REINSTALL),
+        _attempt("ear's tables and network", _load_ear, _REINSTALL),
         *_check_limits(limits or read_limits(root)),
         *_check_governor(root),
     ]
