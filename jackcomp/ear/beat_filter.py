@@ -90,7 +90,6 @@ class BeatFilter:
     ----------
     tables : PulseTables
         What was learnt.
-
     """
 
     def __init__(self, tables: PulseTables) -> None:
