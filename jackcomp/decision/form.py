@@ -121,19 +121,20 @@ class FormMemory:
             self._features[..., column] = bars % cycle == 0
         self._features[..., 15] = np.log(bars)
         self._masked = np.empty((places, 12 * 2 * N_CELLS), np.float32)
-        self._likeness = np.empty((places, 12))
-        self._theirs, self._scale = np.empty((2, places))
+        self._likeness, self._led_up = self._by_key = np.empty((2, places, 12))
+        self._theirs, self._scale = self._by_place = np.empty((2, places))
         self.reset()
 
     def reset(self) -> None:
         """Forget the song."""
         self._first = 0
         self._count = 0
+        self._compared = False  # with what led up to the step at hand
         self._told: tuple[int, int] | None = None
         # Written to, so that the memory is there before the song and not grown in it.
         for kept in (self._sketches, self._energies, self._beliefs, self._products):
             kept.fill(0.0)
-        for worked_out in (self._masked, self._likeness, self._theirs, self._scale):
+        for worked_out in (self._masked, self._by_key, self._by_place):
             worked_out.fill(0.0)
 
     def close(
@@ -253,6 +254,7 @@ class FormMemory:
         self._energies[row] = np.square(sketch, dtype=np.float64).sum()
         self._beliefs[row] = believed
         self._count += 1
+        self._compared = False
         known = self._sketches[: self._count].reshape(self._count, -1)
         # Moving the old melody up is moving the new one down.
         lowered = sketch[_RAISED].reshape(12, -1)
@@ -279,14 +281,20 @@ class FormMemory:
         length = steps[(self._first + self._count) % len(steps)]
         heard_ticks = min(max(heard_ticks, 0), length)
         heard = heard_ticks / length
-        features = self._features[-len(rows) :]
-        before, begun = features[..., 1:4], features[..., 7]
-        self._compare_before(rows, before)
+        features, led_up = self._features[-len(rows) :], self._led_up[-len(rows) :]
+        if not self._compared:
+            # What led up to the step is the same, however much of it has been heard.
+            before, same = features[..., 1:4], features[..., 4:7]
+            self._compare_before(rows, before)
+            np.mean(before, axis=-1, out=led_up)
+            np.multiply(np.square(before, out=same), before, out=same)
+            np.square(same, out=same)
+            self._compared = True
+        begun, same = features[..., 7], features[..., 8]
         self._compare_begun(rows, sketch, heard_ticks, length, begun)
-        np.power(before, 6, out=features[..., 4:7])
-        np.power(begun, 4, out=features[..., 8])
+        np.square(np.square(begun, out=same), out=same)
         features[..., 9] = heard
-        features[..., 10] = heard * before.mean(axis=-1)
+        np.multiply(heard, led_up, out=features[..., 10])
         return features
 
     def _compare_before(self, rows: range, likeness: NDArray[np.float64]) -> None:

@@ -191,3 +191,17 @@ def test_what_is_fitted_is_what_is_recalled():
     mixed = odds @ beliefs / odds.sum()
     np.testing.assert_allclose(found.chords, mixed / mixed.sum(), atol=1e-6)
     assert features.shape[1] == len(form.FEATURES) == len(form.WEIGHTS)
+
+
+def test_what_was_asked_before_changes_no_answer():
+    tune, asked, fresh = melody(13), FormMemory(METER), FormMemory(METER)
+    tune += tune[:8]
+    for step, notes in enumerate(tune):
+        for heard in (0, STEP // 4, STEP // 2):
+            recall(asked, step, notes, heard)
+        play(asked, [notes], step, [14 * (step % 7)])
+        play(fresh, [notes], step, [14 * (step % 7)])
+    one, other = (recall(m, len(tune), tune[8]) for m in (asked, fresh))
+    np.testing.assert_array_equal(one.chords, other.chords)
+    assert one.trust == other.trust > 0.5
+    assert one.step == 8
