@@ -81,6 +81,7 @@ def examine(
         _attempt("C core", _load_core, _REINSTALL),
         _attempt("chord model", _load_model, _REINSTALL),
         _attempt("ear's tables and network", _load_ear, _REINSTALL),
+        _attempt("pulse", _load_pulse, _REINSTALL),
         *_check_limits(limits or read_limits(root)),
         *_check_governor(root),
     ]
@@ -134,9 +135,10 @@ def _load_core() -> str:
 
 def _load_model() -> str:
     from jackcomp.brain.model import Brain
+    from jackcomp.brain.tables import load_song_tables
 
-    Brain.load()
-    return "matches its card"
+    load_song_tables(Brain.load().checksum)
+    return "matches its card, and its tables are those of this model"
 
 
 def _load_ear() -> str:
@@ -146,6 +148,13 @@ def _load_ear() -> str:
     load_ear_tables()
     load_listener()
     return "match their cards"
+
+
+def _load_pulse() -> str:
+    from jackcomp.ear.pulse_tables import load_pulse_tables
+
+    load_pulse_tables()
+    return "matches its card"
 
 
 def _check_limits(limits: Limits) -> Iterator[Check]:

@@ -58,8 +58,9 @@ def test_a_server_a_soundfont_and_a_model_are_found(examine, jack_server, soundf
         "ok    sample rate: 48000 Hz, 256 frames a period (5.3 ms)",
         f"ok    SoundFont: {soundfont}",
         "ok    C core: loads",
-        "ok    chord model: matches its card",
+        "ok    chord model: matches its card, and its tables are those of this model",
         "ok    ear's tables and network: match their cards",
+        "ok    pulse: matches its card",
     ):
         assert line in text.splitlines()
 
@@ -104,7 +105,10 @@ def test_a_broken_soundfont_is_found(examine, jack_server, soundfont, tmp_path):
     ("file", "start"),
     [
         ("brain.onnx", "FAIL  chord model: "),
+        ("memory.json", "FAIL  chord model: "),
         ("ear.json", "FAIL  ear's tables and network: "),
+        ("listener.onnx", "FAIL  ear's tables and network: "),
+        ("pulse.json", "FAIL  pulse: "),
     ],
 )
 def test_a_model_that_is_missing_is_found(file, start, examine, jack_server, tmp_path):
