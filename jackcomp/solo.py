@@ -3,7 +3,7 @@
 The soloist is everything in the file that plays notes, on all tracks and channels
 but channel 10, which General MIDI keeps for drums. Program changes and system
 messages are left out: the soloist's sound is a setting, and live the core ignores
-them too.
+them too. A note that the file never releases ends with the file.
 """
 
 import io
@@ -91,7 +91,6 @@ def read_solo(path: Path) -> Solo:
         for tick, message in events
         if message.type in _PLAYED and message.channel != DRUM_CHANNEL
     )
-    notes = [tick for tick, data in messages if data[0] & 0xE0 == 0x80]
     if not count_notes(messages):
         raise ConfigError(
             f"MIDI file '{path}' has no notes outside channel 10 (drums): "
@@ -102,11 +101,12 @@ def read_solo(path: Path) -> Solo:
             f"MIDI file '{path}' is damaged: it is longer than {LONGEST_QUARTERS} "
             "quarters: copy or export it again"
         )
+    messages += _release_held(messages, events[-1][0])
     return Solo(
         messages,
         _tempos(path, events),
         _meters(path, events),
-        notes[-1],
+        max(tick for tick, data in messages if data[0] & 0xE0 == 0x80),
         _title(path, file),
     )
 
@@ -150,6 +150,21 @@ def _events(file: Any) -> list[tuple[int, Any]]:
             position += message.time
             events.append((_scale(position, file.ticks_per_beat), message))
     return sorted(events, key=lambda event: event[0])
+
+
+def _release_held(
+    messages: tuple[tuple[int, bytes], ...], end: int
+) -> tuple[tuple[int, bytes], ...]:
+    """Return note-offs for what is held at the end, a quarter after a note at least."""
+    held: dict[tuple[int, int], int] = {}
+    for tick, (status, note, *value) in messages:
+        key = status & 0x0F, note
+        if status & 0xF0 == 0x90 and value[0]:
+            held[key] = tick
+        elif status & 0xE0 == 0x80:
+            held.pop(key, None)
+    end = max([end, *(tick + TICKS_PER_QUARTER for tick in held.values())])
+    return tuple((end, bytes((0x80 | channel, note, 0))) for channel, note in held)
 
 
 def _scale(position: int, division: int) -> int:

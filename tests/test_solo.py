@@ -81,6 +81,17 @@ def test_tracks_are_merged_and_drums_left_out(tmp_path):
     assert found.title == "Greensleeves"
 
 
+@pytest.mark.parametrize(("rest", "end"), [(0, 3 * 1920), (4, 6 * 1920)])
+def test_what_is_never_released_ends_with_the_file(tmp_path, rest, end):
+    struck = [note("note_on", 60, 0), note("note_on", 64, 480)]
+    again = [note("note_off", 60, 0), note("note_on", 60, 480)]
+    last = mido.MetaMessage("end_of_track", time=rest * 480)
+    solo = read_solo(save(tmp_path, [*struck, *again, last]))
+    offs = [(tick, data) for tick, data in solo.messages[4:]]
+    assert offs == [(end, b"\x80\x40\x00"), (end, b"\x80\x3c\x00")]
+    assert solo.end_tick == end
+
+
 def test_a_silent_file_has_120_bpm_four_four_and_its_own_name(tmp_path):
     found = read_solo(save(tmp_path, one_note(), kind=0))
     assert found.tempos == ((0, 500_000_000),)
@@ -93,7 +104,7 @@ def test_a_silent_file_has_120_bpm_four_four_and_its_own_name(tmp_path):
 def test_ticks_are_rounded_once_from_the_start(tmp_path, deltas, division):
     track = [note("note_on", 60, delta) for delta in deltas]
     found = read_solo(save(tmp_path, track, division=division))
-    for index, (tick, _) in enumerate(found.messages):
+    for index, (tick, _) in enumerate(found.messages[: len(deltas)]):
         position = sum(deltas[: index + 1])
         assert abs(tick * division - position * 1920) * 2 <= division
 
