@@ -18,7 +18,7 @@ from jackcomp.config import Settings
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
 from jackcomp.ear.listener import load_listener
-from jackcomp.ear.pulse import SHORTEST_PERIOD, PulseTracker
+from jackcomp.ear.pulse import LONGEST_PERIOD, SHORTEST_PERIOD, PulseTracker
 from jackcomp.ear.pulse_tables import load_pulse_tables
 from jackcomp.ear.tables import EarTables, load_ear_tables
 from jackcomp.engine.link import EngineSettings
@@ -208,12 +208,16 @@ def build_pacer(
 def _check_followed(place: Place) -> None:
     """Raise ConfigError if nobody could follow a soloist at this meter and tempo."""
     pulses = place.meter.pulse_ticks / TICKS_PER_QUARTER
-    if followed_ticks(place.meter, place.ns_per_quarter * pulses / 1e9) is None:
+    period = place.ns_per_quarter * pulses / 1e9
+    if followed_ticks(place.meter, period) is None:
         bpm = ns_per_quarter_to_bpm(place.ns_per_quarter)
+        fastest, slowest = 60 / SHORTEST_PERIOD, 60 / LONGEST_PERIOD
+        is_fast = period < SHORTEST_PERIOD
         raise ConfigError(
             f"--follow-tempo cannot follow {place.meter} at {bpm:g} quarters a minute: "
-            f"expected at most {60 / SHORTEST_PERIOD:.0f} beats a minute, here are "
-            f"{bpm / pulses:.0f}; choose a slower tempo or meter, or --fixed-tempo"
+            f"expected {slowest:.0f} to {fastest:.0f} beats a minute, here are "
+            f"{60 / period:.0f}; choose a {'slower' if is_fast else 'faster'} tempo, "
+            "another meter, or --fixed-tempo"
         )
 
 

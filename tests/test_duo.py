@@ -3,6 +3,7 @@ import pytest
 from jackcomp.config import load_settings
 from jackcomp.duo import build_pacer, first_tempo, place_at, start_tick, told_live
 from jackcomp.errors import ConfigError
+from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import parse_meter
 
 
@@ -15,10 +16,13 @@ def no_settings_of_ours(tmp_path, monkeypatch):
 def pace():
     """Build a pacer as it is built live."""
 
-    def build(**flags):
+    def build(bpm_of_file=None, **flags):
         settings = load_settings(flags, None, {})
         meter = settings.meter or parse_meter("4/4")
-        place = place_at(settings, meter, first_tempo(settings), 48_000, 256)
+        tempo = first_tempo(settings)
+        if bpm_of_file is not None:
+            tempo = bpm_to_ns_per_quarter(bpm_of_file)
+        place = place_at(settings, meter, tempo, 48_000, 256)
         begin = start_tick(settings, meter)
         return build_pacer(settings, place, told_live(settings), begin)
 
@@ -41,10 +45,22 @@ def test_only_who_follows_an_unknown_tempo_has_to_find_it_first(pace, flags, wai
     assert pacer.seeks is waits
 
 
-def test_a_tempo_that_nobody_could_follow_is_refused_in_one_line(pace):
-    with pytest.raises(ConfigError, match=r"7/8 at 200 .* at most 338 .* are 400") as e:
-        pace(follow_tempo="true", bpm="200", meter="7/8")
+@pytest.mark.parametrize(
+    ("bpm", "meter", "said"),
+    [
+        (200, "7/8", "7/8 at 200 .* 45 to 338 .* here are 400; choose a slower"),
+        (5, "2/4", "2/4 at 5 .* 45 to 338 .* here are 5; choose a faster"),
+    ],
+)
+def test_a_tempo_that_nobody_could_follow_is_refused_in_one_line(
+    bpm, meter, said, pace
+):
+    with pytest.raises(ConfigError, match=said) as e:
+        pace(bpm, follow_tempo="true", meter=meter, bpm="100")
     assert "\n" not in str(e.value)
+
+
+def test_taps_alone_may_be_as_fast_as_one_likes(pace):
     assert pace(tap_pedal="soft", bpm="200", meter="7/8").is_settled
 
 
