@@ -87,8 +87,7 @@ def test_what_is_never_released_ends_with_the_file(tmp_path, rest, end):
     again = [note("note_off", 60, 0), note("note_on", 60, 480)]
     last = mido.MetaMessage("end_of_track", time=rest * 480)
     solo = read_solo(save(tmp_path, [*struck, *again, last]))
-    offs = [(tick, data) for tick, data in solo.messages[4:]]
-    assert offs == [(end, b"\x80\x40\x00"), (end, b"\x80\x3c\x00")]
+    assert list(solo.messages[4:]) == [(end, b"\x80\x40\x00"), (end, b"\x80\x3c\x00")]
     assert solo.end_tick == end
 
 
