@@ -13,7 +13,7 @@ HERE = Path(__file__).parent / "core"
 RELATIVE = "jackcomp/engine/core"  # setuptools wants paths relative to setup.py
 SOURCES = (
     *("ring", "clock", "events", "plan", "click", "reverb", "sound"),
-    *("midi_clock", "sync", "cycle", "engine"),
+    *("font_file", "midi_clock", "sync", "cycle", "engine"),
 )
 HOST_HEADERS = ("core", "records", "bbt", "jack_host", "jack_room")
 HOST_SOURCES = ("jack_host", "jack_transport", "jack_latency", "bbt", "clock")
@@ -56,6 +56,7 @@ void *engine_offer_synth(engine *e, void *synth);
 void *engine_departed_synth(engine *e);
 void engine_wait_swap(engine *e);
 void engine_wake_swap(engine *e);
+bool synth_read_in_pieces(void *synth);
 void synth_rehearse(void *synth);
 void synth_be_quiet(void);
 #define NO_TICK ...

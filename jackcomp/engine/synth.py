@@ -49,6 +49,9 @@ class Synth:
                 f"FluidSynth does not run at {rate} Hz: use 44100 or 48000"
             )
         self.soundfont = soundfont
+        if not lib.synth_read_in_pieces(ffi.cast("void *", self.pointer)):
+            self.close()
+            raise EngineError("no memory for a SoundFont: end other programs")
         font = self._synth.sfload(str(soundfont), update_midi_preset=1)
         if font == -1:
             self.close()

@@ -23,7 +23,8 @@ fluid_synth_t *real_synth_new(double rate)
     fluid_settings_setnum(settings, "synth.gain", 0.6);
     fluid_settings_setnum(settings, "synth.sample-rate", rate);
     fluid_synth_t *synth = new_fluid_synth(settings);
-    if (synth == NULL || fluid_synth_sfload(synth, soundfont, 1) == FLUID_FAILED) {
+    if (synth == NULL || !synth_read_in_pieces(synth)
+        || fluid_synth_sfload(synth, soundfont, 1) == FLUID_FAILED) {
         printf("cannot load the SoundFont '%s': name one in SOUNDFONT\n", soundfont);
         exit(2);
     }

@@ -267,6 +267,7 @@ void *engine_offer_synth(engine *e, void *synth); /* sound.c */
 void *engine_departed_synth(engine *e);
 void engine_wait_swap(engine *e);
 void engine_wake_swap(engine *e);
+bool synth_read_in_pieces(void *synth); /* font_file.c */
 void synth_rehearse(void *synth);
 void synth_be_quiet(void);
 
