@@ -4,7 +4,7 @@ Learns from the train split of ``export/corpus``, keeps the weights that do best
 the valid split, and never opens the test split. Then it writes
 ``models/listener.onnx`` and its card, after checking that what is played answers as
 what was trained. An interrupted run goes on where it stopped
-(``export/runs/listener``). It takes some fifty minutes on one core.
+(``export/runs/listener``). It takes an hour on one core.
 """
 
 import argparse
@@ -47,7 +47,7 @@ class Settings:
     """Everything that decides the result; copied to the card."""
 
     model: ListenerSettings = field(default_factory=ListenerSettings)
-    epochs: int = 24
+    epochs: int = 28
     batch_steps: int = 3000
     points: int = 2  # of each step, drawn anew in each epoch
     learning_rate: float = 3e-3
@@ -58,12 +58,12 @@ class Settings:
     # The policy chooses a triad first, so part of the lesson is the triad alone.
     triad_share: float = 0.3
     # Each song is played so many times, and an epoch hears one of them at random.
-    takes: int = 3
+    takes: int = 6
     # Soloists slip: in so many takes, so many notes are beside the right key.
-    slipping_takes: float = 0.4
+    slipping_takes: float = 0.5
     slips: float = 0.1
     # They also modulate, which few annotated songs do, and to any key.
-    modulating_takes: float = 0.15
+    modulating_takes: float = 0.2
     song_limit: int | None = None
     seed: int = 20240229
 

@@ -46,9 +46,9 @@ class PoolWeights:
 
 
 # Before the line of a step, just after it, and when it has been heard to its end.
-BEFORE = PoolWeights(0.15, 0.78, 0.47, 0.58, 1.0)
-BEGUN = PoolWeights(0.14, 0.81, 0.48, 0.75, 1.0)
-WHOLE = PoolWeights(0.10, 0.88, 0.13, 0.55, 1.0)
+BEFORE = PoolWeights(0.12, 0.83, 0.35, 0.55, 1.0)
+BEGUN = PoolWeights(0.11, 0.85, 0.32, 0.73, 1.0)
+WHOLE = PoolWeights(0.07, 0.91, 0.08, 0.54, 1.0)
 BRAIN_ALONE = PoolWeights(0.0, 0.0, brain=1.0, doubt=0.0, news_only=0.0)
 
 # Nobody's certainty may silence the other.

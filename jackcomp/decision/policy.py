@@ -54,7 +54,7 @@ class Manner:
 READY = Manner(line=0.0, inside=0.04, quality=0.4)
 CALM = Manner(line=0.2, inside=0.3, quality=0.8)
 RIGHT_TRIAD, RIGHT_ROOT, RIGHT_TONES = 1.0, 2.0, 1.0
-KEY_LOG_ODDS = 0.8
+KEY_LOG_ODDS = 1.1
 N_EXPLAINED = 5
 N_KEYS_EXPLAINED = 3
 
