@@ -60,9 +60,10 @@ WEIGHTS: NDArray[np.float64] = np.array(
     ]
 )
 
-TOLD, TOLD_STEPS = 5.0, max(SPANS)
+TOLD, TOLD_STEPS = 6.0, max(SPANS)
 """Log-odds for the place that the soloist has named: by itself it is likelier than not,
-and what he plays then may still contradict it. Chosen, not fitted: no corpus has it.
+and likelier than what once followed the same strain in another key; what he plays then
+may still contradict it. Chosen, not fitted: no corpus has it.
 After so many steps all that is compared was played since, and speaks for itself."""
 
 
