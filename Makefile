@@ -80,8 +80,7 @@ $(VENV)/.trainer: pyproject.toml | setup
 	$(PYTHON) -m pip install -q --disable-pip-version-check -e '.[train]'
 	@touch $@
 
-# Large tensors stay with the process: to give them back at each step takes a fifth of
-# the time.
+# Large tensors stay with the process: to give them back at each step takes time.
 TRAIN = OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
 	MALLOC_TOP_PAD_=67108864 $(PYTHON) -m
 
