@@ -540,7 +540,7 @@ static void as_timebase_master_it_starts_the_transport_and_says_bar_and_beat(voi
     e->anchor = (clock_anchor){.frame = 564, .ns_per_quarter = 500000000, .rate = 48000};
     server.now += 64;
     server.process(64, server.data);
-    CHECK(server.starts == 1 && server.located == 500 + 2 * 64);
+    CHECK(server.starts == 1 && server.located == 500 + 3 * 64);
     server.process(64, server.data);
     CHECK(server.starts == 1);
     jack_position_t p = {.frame = 4711};
@@ -549,6 +549,9 @@ static void as_timebase_master_it_starts_the_transport_and_says_bar_and_beat(voi
     CHECK(p.valid == JackPositionBBT && p.bar == 2 && p.beat == 2 && p.tick == 0);
     CHECK(p.bar_start_tick == 7680 && p.beats_per_bar == 4 && p.beat_type == 4);
     CHECK(p.ticks_per_beat == 1920 && p.beats_per_minute == 120);
+    p = (jack_position_t){.frame = 4711}; /* the next cycle may be the first to roll */
+    server.timebase(JackTransportStarting, 64, &p, 0, server.data);
+    CHECK(p.bar == 2 && p.beat == 2 && p.tick == 0);
     p.frame = 48000;
     server.timebase(JackTransportStopped, 64, &p, 1, server.data);
     CHECK(p.bar == 1 && p.beat == 3 && p.tick == 0);

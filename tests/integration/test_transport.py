@@ -2,7 +2,9 @@
 
 import signal
 import threading
+from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from jackcomp.engine.host import open_client
@@ -18,6 +20,7 @@ BAR = 4 * BEAT
 ACCENT, PULSE = 76, 77
 PATIENCE = 30.0
 ROLLING = 1
+SILENCE = 1e-4
 
 
 class Daw:
@@ -30,13 +33,16 @@ class Daw:
         tempo if somebody says so.
     heard : list of (int, int, bytes)
         First frame of the cycle, frame in it, MIDI message.
+    peaks : list of float
+        How loud the audio input was, a number for each cycle.
     """
 
     def __init__(self, server, master=None):
         self.client = open_client("daw", server)
         self._in = self.client.midi_inports.register("in")
         self._out = self.client.midi_outports.register("out")
-        self.cycles, self.heard = [], []
+        self._audio = self.client.inports.register("audio")
+        self.cycles, self.heard, self.peaks = [], [], []
         self._schedule = []
         self._condition = threading.Condition()
         self.client.set_process_callback(self._process)
@@ -60,6 +66,7 @@ class Daw:
             (now, offset, bytes(data))
             for offset, data in self._in.incoming_midi_events()
         ]
+        self.peaks.append(float(np.abs(self._audio.get_array()).max()))
         with self._condition:
             self.cycles.append((now, rolls, position.frame, bbt))
             self._condition.notify_all()
@@ -244,16 +251,69 @@ def test_the_daw_follows_the_pianist(open_daw, play_with):
     )
     rolling = [cycle for cycle in daw.cycles if cycle[1] and cycle[0] <= now]
     assert len(rolling) > 100
-    for frame, _, position, bbt in rolling[1:]:
+    for frame, _, position, bbt in rolling:
         bar, beat, tick, bpm = bbt
         told = ((bar - 1) * 4 + beat - 1) * 1920 + tick
         assert abs(told - timeline.frame_to_tick(frame)) <= 1
         assert bpm == pytest.approx(100)
-        # The transport can only start with a cycle.
-        assert abs(position - (frame - beat_one)) <= 4 * 256
+        # JACK starts the transport three cycles after it was asked to, as we expect; on
+        # a busy machine one or two later.
+        assert position - (frame - beat_one) in (0, -256, -512)
     program.wait_until(lambda: not daw.is_silent(), "the accompaniment")
     daw.stop()
     program.wait_until(daw.is_silent, "silence")
+
+
+def test_the_daw_follows_a_pianist_who_is_faster_than_he_said(open_daw, play_with):
+    daw = open_daw()
+    lead = ("--transport", "lead", "--start", "first-note", "--follow-tempo")
+    program, soloist = play_with(daw, *lead, "--bpm", 112)
+    soloist.play(tune())  # at 120
+
+    def led():
+        return [cycle for cycle in list(daw.cycles) if cycle[1] and cycle[3]]
+
+    daw.wait_for(
+        lambda: led() and led()[-1][3][3] == pytest.approx(BPM, rel=0.01), "his tempo"
+    )
+    cycles = led()
+    assert cycles[0][3][3] == pytest.approx(112)
+    assert len(cycles) > 100
+    ticks = [
+        ((bar - 1) * 4 + beat - 1) * 1920 + tick
+        for _, _, _, (bar, beat, tick, _) in cycles
+    ]
+    # Bars and beats go on as fast as the tempo says, wherever it changes.
+    for (frame, _, _, bbt), (later, *_), tick, next_tick in zip(
+        cycles, cycles[1:], ticks, ticks[1:], strict=False
+    ):
+        expected = (later - frame) * bbt[3] / 60 / RATE * 1920
+        assert next_tick - tick == pytest.approx(expected, rel=0.1, abs=1)
+    assert len({bbt[3] for _, _, _, bbt in cycles}) > 2
+    program.wait_until(lambda: not daw.is_silent(), "the accompaniment")
+
+
+def test_a_transport_that_is_no_concern_of_ours_changes_nothing(open_daw, play_with):
+    daw = open_daw()
+    play_with(daw, "--transport", "none", "--bpm", BPM)
+    struck = ACCENT, PULSE
+
+    def clicks():
+        return [
+            now + at
+            for now, at, data in list(daw.heard)
+            if data[1] in struck and data[0] == 0x99
+        ]
+
+    daw.wait_for(lambda: len(clicks()) >= 2, "the count-in")
+    daw.client.transport_start()
+    daw.roll_to(BEAT)
+    daw.locate(20 * BAR)
+    daw.stop()
+    count = len(clicks())
+    daw.wait_for(lambda: len(clicks()) >= count + 4, "a bar more")
+    steps = zip(clicks(), clicks()[1:], strict=False)
+    assert {later - click for click, later in steps} == {BEAT}
 
 
 def test_where_another_program_leads_jackcomp_does_not(open_daw, play_with):
@@ -326,6 +386,7 @@ def test_an_export_in_freewheel_is_the_render(
     )
     daw = open_daw()
     daw.client.connect("daw:out", "jackcomp:midi_in")
+    daw.client.connect("jackcomp:out_left", "daw:audio")
     timeline = Timeline.from_anchor(Anchor(0, 0, bpm_to_ns_per_quarter(BPM), RATE))
     solo = read_solo(path)
     daw.play((timeline.tick_to_frame(tick), data) for tick, data in solo.messages)
@@ -339,3 +400,15 @@ def test_an_export_in_freewheel_is_the_render(
     assert (takes / "take-001" / "chart.txt").read_text() == chart.read_text()
     assert (takes / "take-001" / "accompaniment.mid").read_bytes() == midi.read_bytes()
     assert stats["dropped_decisions"] == 0
+    # What the DAW recorded has no gap: no cycle without its frames, no second silent.
+    rolling = [
+        (cycle[2], peak)
+        for cycle, peak in zip(daw.cycles, daw.peaks, strict=False)
+        if cycle[1]
+    ]
+    frames = [frame for frame, _ in rolling]
+    assert {later - frame for frame, later in pairwise(frames)} == {256}
+    loud = [frame for frame, peak in rolling if peak > SILENCE]
+    assert loud[0] < 4 * BAR
+    assert loud[-1] > timeline.tick_to_frame(solo.end_tick) - BAR
+    assert max(later - frame for frame, later in pairwise(loud)) < RATE

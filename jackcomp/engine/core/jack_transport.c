@@ -7,7 +7,7 @@
 #include "jack_room.h"
 
 #define NS_PER_MINUTE 6e10
-#define START_CYCLES 2 /* from asking the transport to start to its first frame */
+#define START_CYCLES 3 /* from asking the transport to start to its first frame */
 
 static bool says_where(const jack_position_t *p)
 {
@@ -69,7 +69,8 @@ static void tell_position(jack_transport_state_t state, jack_nframes_t nframes,
     engine *e = h->engine;
     const engine_settings *s = &e->settings;
     clock_anchor at_rest = {.ns_per_quarter = s->ns_per_quarter, .rate = e->rate};
-    bool together = e->rolling && state == JackTransportRolling;
+    /* While it starts, the next cycle may be the first that rolls. */
+    bool together = e->rolling && state != JackTransportStopped;
     clock_anchor now = together ? e->anchor : at_rest;
     int64_t frame = together ? h->frame + (int64_t)nframes : (int64_t)p->frame;
     int64_t tick = frame_to_tick(&now, frame);
