@@ -68,7 +68,8 @@ static int process(jack_nframes_t nframes, void *data)
     write_midi(h, nframes, &io);
     start_transport(h, nframes);
     uint64_t period_ns = (uint64_t)nframes * 1000000000u / (uint64_t)h->engine->rate;
-    if (h->freewheels) /* nobody listens: what is exported waits for every decision */
+    /* Nobody listens while it freewheels: what is exported waits for every decision. */
+    if (atomic_load(&h->freewheels))
         h->await(h->engine, THINKING_NS);
     else
         h->measure(h->engine, (jack_get_time() - woke) * 1000, period_ns);
@@ -89,7 +90,7 @@ static int on_xrun(void *data)
 
 static void on_freewheel(int starting, void *data)
 {
-    ((jack_host *)data)->freewheels = starting != 0;
+    atomic_store(&((jack_host *)data)->freewheels, starting != 0);
 }
 
 static void on_shutdown(void *data)

@@ -30,11 +30,11 @@ struct jack_host {
     int64_t frame;            /* the engine's frames, 64 bits, without a jump */
     bool master;              /* we are the timebase master */
     bool asked;               /* we have asked the transport to start */
-    bool freewheels;          /* JACK does not wait for the time */
     midi_message heard[MAX_MIDI];
     midi_message control[MAX_MIDI];
     midi_message sent[MAX_MIDI];
     _Atomic uint32_t period;  /* frames, for Python to read */
+    _Atomic uint32_t freewheels; /* JACK does not wait for the time */
     _Atomic uint32_t gone;    /* the server has shut us down */
     _Atomic uint32_t changes; /* of ports and connections, in the whole graph */
     _Atomic uint32_t births[BIRTHS]; /* how often a port of a name has appeared */
