@@ -20,7 +20,8 @@
 
 static uint64_t randomness;
 static bool struck[MIDI_CHANNELS][MIDI_KEYS];
-static uint64_t clocks, ons, offs, unpaired, malformed, loud, refused, cycles_run;
+static uint64_t clocks, ons, offs, unpaired, malformed, loud, refused, cycles_run,
+    overflows;
 
 static int64_t any(int64_t low, int64_t high)
 {
@@ -241,6 +242,7 @@ static void fuzz(uint32_t start_mode, uint32_t pulses, int64_t pulse_ticks,
     engine_counters c = stage_counters(s);
     CHECK(c.guarded_samples == 0);
     cycles_run += c.cycles;
+    overflows += c.heard_overflows + c.played_overflows;
     printf("fuzz: %llu notes, late %llu, dropped %llu, stale %llu, refused %llu, "
            "vamped %llu, lost for the worker %llu, for the recorder %llu\n",
            (unsigned long long)c.notes_on, (unsigned long long)c.late_events,
@@ -288,6 +290,7 @@ static void every_note_on_has_had_its_note_off(void)
            (unsigned long long)ons, (unsigned long long)offs,
            (unsigned long long)unpaired, (unsigned long long)refused);
     CHECK(cycles_run >= cycles && ons >= cycles / 10 && clocks > 0);
+    CHECK(overflows > 0); /* rings were full */
     CHECK(ons == offs && unpaired == 0);
     CHECK(malformed == 0);
     CHECK(loud == 0);
