@@ -6,7 +6,7 @@ same in every run. Beside it are, in turn:
 
 empty            nothing
 fluidsynth       ``fluidsynth -a jack -m jack``, given the notes of solo and duo
-jackcomp         with a view, a recording and counters
+jackcomp         with a view, a recording, counters, and following the tempo
 jackcomp_busy    the same, with a busy Python thread in its process
 jackcomp_stalled the same, its worker blocked for 2 s at a time
 python_callback  the control: the same work with its cycle in Python, and busy
@@ -74,7 +74,8 @@ LEAD_IN_SECONDS = 4.0
 
 _OURS = (
     *("--view", "plain", "--style", STYLE, "--bpm", str(BPM)),
-    *("--start", "first-note", "--connect", f"^{SOLOIST_PORT}$", "--record"),
+    *("--start", "first-note", "--follow-tempo"),
+    *("--connect", f"^{SOLOIST_PORT}$", "--record"),
 )
 _PROGRAMS = {
     JACKCOMP: ("jackcomp", *_OURS),

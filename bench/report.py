@@ -195,14 +195,12 @@ def _on_misses(runs: Sequence[Run], name: str) -> str:
     ours = at(runs, name)
     misses = sum(run.own_misses or 0 for run in ours)
     seconds = sum(run.seconds for run in ours)
-    others = ", ".join(
-        f"{run.own_misses} at {run.period}"
-        for run in runs
-        if run.name == name and run.period != MAIN_PERIOD
-    )
+    others = [run for run in runs if run.name == name and run.period != MAIN_PERIOD]
+    shown = ", ".join(f"{run.own_misses} at {run.period}" for run in others)
+    is_good = misses == 0 and not any(run.own_misses for run in others)
     return (
         f"{name}: own misses in {seconds:.0f} s at {MAIN_PERIOD} frames: {misses} "
-        f"(a run each at other periods: {others}): {_mark(misses == 0)}"
+        f"(a run each at other periods: {shown}): {_mark(is_good)}"
     )
 
 

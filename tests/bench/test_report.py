@@ -93,6 +93,7 @@ def changed(name, number=0, **changes):
         (changed(JACKCOMP, own_misses=1), "jackcomp: own misses"),
         (changed(BUSY, 2, own_misses=1), "jackcomp_busy: own misses"),
         (changed(STALLED, own_misses=1), "jackcomp_stalled: own misses"),
+        (changed(JACKCOMP, 3, own_misses=1), "jackcomp: own misses"),  # at 128 frames
         (changed(JACKCOMP, 2, xruns=9), "jackcomp: xruns"),
         (changed(CONTROL, own_misses=49), "python_callback"),
         (changed(STALLED, late_events=1), "jackcomp_stalled: events late"),
