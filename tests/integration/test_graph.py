@@ -39,25 +39,58 @@ def says(program, text):
     return lambda: lines_with(program, text)
 
 
+# What runs in the place of jackcomp, and tells of which step it is reminded.
+REMINDED = """
+import sys
+from jackcomp.cli import main
+from jackcomp.decision.form import FormMemory
+
+recall = FormMemory.recall
+
+def tell(self, step, *heard):
+    found = recall(self, step, *heard)
+    print("step", step, "reminds of", found.step, file=sys.stderr, flush=True)
+    return found
+
+FormMemory.recall = tell
+main(prog_name="jackcomp")
+"""
+REMEMBERED_STEPS = 12
+
+
+def steps_and_what_they_remind_of(program):
+    lines = (line.split() for line in lines_with(program, "reminds of"))
+    return [(int(line[1]), line[-1]) for line in lines]
+
+
 @pytest.mark.parametrize(("rate", "period"), [(48_000, 256), (44_100, 1024)])
 def test_after_the_server_was_killed_it_plays_on_with_the_next_one(
-    rate, period, start_server, play_live, join_server
+    rate, period, start_server, play_live, join_server, environment, tmp_path
 ):
+    environment["XDG_STATE_HOME"] = str(tmp_path)
     server = start_server()
-    program = play_live(server.name, *MUSIC)
+    chosen = ("--style", "ballad", "--follow-tempo")
+    program = play_live(server.name, *MUSIC, *chosen, runner=REMINDED)
     soloist, listener = (
         join_server(name, server.name) for name in ("soloist", "listener")
     )
     listener.listen_to("jackcomp:midi_out")
+    listener.connect("jackcomp:out_left", "system:playback_2")
     soloist.speak_to("jackcomp:midi_in")
     soloist.play(tune())
     program.wait_until(lambda: is_playing(listener), "chords and bass")
+    program.wait_until(
+        lambda: len(steps_and_what_they_remind_of(program)) > REMEMBERED_STEPS,
+        "some steps to remember",
+    )
     for musician in (soloist, listener):  # JACK's library would not survive it here
         musician.close()
     server.process.kill()
     server.process.wait()
     program.wait_until(says(program, "has gone"), "the loss")
     cycles = program.stats["cycles"]
+    before = ask_for_state(program, tmp_path)
+    last_step = max(step for step, _ in steps_and_what_they_remind_of(program))
 
     start_server(period, rate=rate, name=server.name)
     program.wait_until(says(program, "is back"), "the return")
@@ -67,15 +100,41 @@ def test_after_the_server_was_killed_it_plays_on_with_the_next_one(
     soloist, listener = (
         join_server(name, server.name) for name in ("soloist", "listener")
     )
-    # Both are wired as before, without a word from us.
+    after = ask_for_state(program, tmp_path)
+    for kept in ("settings", "soundfont", "key", "bpm"):
+        assert after[kept] == before[kept], kept
+    assert before["key"] is not None
+    # All are wired as before, without a word from us, and what is played is heard.
+    neighbour = Neighbour(server.name)
+    assert "system:playback_2" in {
+        port.name for port in neighbour.client.get_all_connections("jackcomp:out_left")
+    }
+    neighbour.hear("jackcomp:out_left")
     soloist.play(tune(rate))
     program.wait_until(lambda: is_playing(listener), "chords and bass again")
+    program.wait_until(lambda: neighbour.level > 1e-3, "the sound of it")
     program.wait_until(lambda: program.stats["cycles"] > cycles, "its counters")
-    assert program.stats["key"] is not None
+    program.wait_until(
+        lambda: any(
+            step > last_step and reminder != "None" and int(reminder) <= last_step
+            for step, reminder in steps_and_what_they_remind_of(program)
+        ),
+        "a step that reminds of one before the server's end",
+    )
+    neighbour.close()
     assert len(lines_with(program, "has gone")) == 1
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0
     assert "Traceback" not in program.stderr
+
+
+def ask_for_state(program, folder):
+    """Give the state that the program writes now."""
+    path = folder / "jackcomp" / "jackcomp.json"
+    path.unlink(missing_ok=True)
+    program.signal(signal.SIGUSR1)
+    program.wait_until(path.exists, "the state")
+    return json.loads(path.read_text())
 
 
 def test_it_can_be_ended_while_there_is_no_server(start_server, play_live, tmp_path):
@@ -192,6 +251,28 @@ def test_a_keyboard_is_connected_whenever_it_appears(
     assert not neighbour.client.get_all_connections("neighbour:out")
 
 
+def test_only_keyboards_of_the_pattern_and_the_first_speakers_are_connected(
+    jack_server, play_live, plug_in, neighbour
+):
+    def targets(port):
+        return {end.name for end in neighbour.client.get_all_connections(port)}
+
+    pads, keys = plug_in("pads"), plug_in("keys")
+    play_live(jack_server.name, "--name", "apart")
+    named = ("--name", "duo", "--connect", "^keys:", "--connect", "^organ:")
+    program = play_live(jack_server.name, *named, connects=True)
+    organ = plug_in("organ")
+    program.wait_until(organ.heard_by, "the second pattern")
+    program.wait_until(keys.heard_by, "the first pattern")
+    assert keys.heard_by() == organ.heard_by() == {"duo:midi_in"}
+    assert not pads.heard_by()
+    program.wait_until(lambda: targets("duo:solo_right"), "the speakers")
+    for part in ("out", "solo"):
+        assert targets(f"duo:{part}_left") == {"system:playback_1"}
+        assert targets(f"duo:{part}_right") == {"system:playback_2"}
+        assert not targets(f"apart:{part}_left")
+
+
 def test_what_the_player_pulls_out_stays_out(
     jack_server, play_live, plug_in, neighbour
 ):
@@ -241,6 +322,13 @@ FACTS = {
         "signal-type": "AUDIO",
         "port-group": "Accompaniment",
     },
+    "solo_right": {
+        "pretty-name": "Soloist right",
+        "order": "6",
+        "signal-type": "AUDIO",
+        "port-group": "Soloist",
+    },
+    "click": {"pretty-name": "Click", "order": "7", "signal-type": "AUDIO"},
 }
 ATTEMPTS = 5
 

@@ -4,6 +4,7 @@ import json
 import shutil
 import signal
 import socket
+import time
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ RATE = 48_000
 SILENCE = 1e-4
 ORGAN = 16  # sounds for as long as it is held
 WATCHDOG_SECONDS = 0.4
+STALL_SECONDS = 0.1  # many periods, and less than JACK bears
 
 
 class AudioEar:
@@ -148,6 +150,16 @@ def test_the_state_is_written_whole(stage, environment, tmp_path):
         lambda: f"state written to {path}\n" in program.stderr, "the line about it"
     )
     assert [entry.name for entry in path.parent.iterdir()] == ["jackcomp.json"]
+
+
+def test_xruns_are_counted_with_a_guess_at_their_cause(stage):
+    program, _, _ = stage("")
+    program.signal(signal.SIGSTOP)
+    time.sleep(STALL_SECONDS)
+    program.signal(signal.SIGCONT)
+    program.wait_until(lambda: program.stats["xruns"], "an xrun")
+    stats = program.stats
+    assert sum(stats["xrun_causes"].values()) == stats["xruns"]
 
 
 def test_a_state_that_cannot_be_written_is_one_line(stage, environment, tmp_path):

@@ -36,6 +36,19 @@ main(prog_name="jackcomp")
 """
 DYING = FAILING.format(fault='raise RuntimeError("no more ideas")')
 STALLED = FAILING.format(fault="time.sleep(3600)")
+# What runs in its place, and never comes to the end of its ending.
+ENDLESS = """
+import sys, time
+from jackcomp.band import Band
+from jackcomp.cli import main
+
+def hang(self, *_):
+    print("the ending hangs", file=sys.stderr, flush=True)
+    time.sleep(3600)
+
+Band.__exit__ = hang
+main(prog_name="jackcomp")
+"""
 
 
 @pytest.fixture
@@ -113,6 +126,18 @@ def test_a_signal_releases_all_notes(signals, gap_seconds, codes, stage, tmp_pat
         take = mido.MidiFile(tmp_path / "takes" / "take-001" / "accompaniment.mid")
         kinds = [message.type for track in take.tracks for message in track]
         assert kinds.count("note_on") == kinds.count("note_off") > 0
+
+
+def test_a_second_interrupt_forces_its_way_out_of_an_ending_that_hangs(stage):
+    program, listener = stage(runner=ENDLESS)
+    program.wait_until(lambda: is_playing(listener), "chords and bass")
+    signalled = listener.frame
+    program.signal(INT)
+    program.wait_until(lambda: "the ending hangs" in program.stderr, "the first one")
+    assert_silent_soon(listener, signalled)
+    program.signal(INT)
+    assert program.exit_code() == 130
+    assert "Traceback" not in program.stderr
 
 
 def test_a_worker_that_dies_leaves_the_last_bar_and_no_note_behind(stage):
