@@ -8,7 +8,9 @@ the train split; the valid split says how well, the test split is never opened.
 
 With ``--source`` and ``--begin`` the filter that is there is taught further on one kind
 of music alone, to tell what one filter for all music costs
-(``python -m export.evaluate_pulse --tables FILE``).
+(``python -m export.evaluate_pulse --tables FILE``). With several ``--begin`` their
+networks are joined into one that says the mean of what they say, to be taught on, or
+with ``--steps 0`` as it is.
 """
 
 import argparse
@@ -18,12 +20,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from export.pulse_lessons import Batch, Lesson, Told, lay_batch, read_lessons
@@ -237,6 +240,38 @@ class PulseFilter(nn.Module):
         )
 
 
+def join(filters: Sequence[PulseTables]) -> PulseTables:
+    """Make one filter of several: its evidence is the mean of theirs.
+
+    Their hidden units stand side by side; of all else it has the mean, of what is a
+    share of the whole (odds, deviations) the geometric one.
+    """
+
+    def mean(name: str) -> NDArray[np.float64]:
+        return np.mean([getattr(each, name) for each in filters], axis=0)
+
+    def geometric(name: str) -> NDArray[np.float64]:
+        return np.exp(
+            np.mean([np.log(getattr(each, name)) for each in filters], axis=0)
+        )
+
+    outer = np.concatenate([each.outer for each in filters])
+    prior = geometric("tempo_prior")
+    return PulseTables(
+        inner=np.concatenate([each.inner for each in filters], axis=1),
+        inner_bias=np.concatenate([each.inner_bias for each in filters]),
+        outer=outer / len(filters),
+        outer_bias=mean("outer_bias"),
+        tempo_prior=prior / prior.sum(),
+        regimes=mean("regimes"),
+        tempo_blur=mean("tempo_blur"),
+        phase_blur=float(geometric("phase_blur")),
+        phase_blur_per_beat=float(geometric("phase_blur_per_beat")),
+        unrest=float(geometric("unrest")),
+        surprise=float(geometric("surprise")),
+    )
+
+
 def loss_of(beliefs: Tensor, batch: Batch, settings: Settings) -> Tensor:
     """Return the mean negative log of the belief near the truth."""
     phase = torch.from_numpy(batch.phase)[:, :, None]
@@ -358,9 +393,19 @@ def main() -> int:
     parser.add_argument("--learning-rate", type=float, default=Settings().learning_rate)
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--source", help="learn from songs of this source alone")
-    parser.add_argument("--begin", type=Path, metavar="FILE", help="go on from these")
+    parser.add_argument("--seed", type=int, default=Settings().seed)
+    parser.add_argument(
+        "--begin",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="go on from these; several are joined",
+    )
     options = parser.parse_args()
-    settings = Settings(steps=options.steps, learning_rate=options.learning_rate)
+    settings = Settings(
+        steps=options.steps, learning_rate=options.learning_rate, seed=options.seed
+    )
     torch.set_num_threads(1)  # the same sums in the same order
     kinds, others = (
         read_lessons(LEADSHEET_FILES, split, options.source)
@@ -373,7 +418,10 @@ def main() -> int:
         )
         return 1
     try:
-        learnt = load_pulse_tables(options.begin) if options.begin else None
+        begun = [load_pulse_tables(path) for path in options.begin]
+        learnt = join(begun) if begun else None
+        if learnt is not None:
+            settings = replace(settings, hidden=len(learnt.inner_bias))
         model = train(settings, kinds, learnt)
     except JackcompError as error:
         print(error, file=sys.stderr)
@@ -390,8 +438,8 @@ def main() -> int:
         "licence": "GPL-3.0-or-later",
         "data": _describe(kinds),
         "settings": asdict(settings),
-        "begun_from": None if learnt is None else options.begin.name,
-        "valid_figures": {"loss": round(measure(model, settings, others), 4)},
+        "begun_from": [path.name for path in options.begin] or None,
+        "valid_figures": {"loss": round(measure(model, Settings(), others), 4)},
         "parity": apart,
         "checksum": checksum(tables),
     }

@@ -6,7 +6,7 @@ import torch
 
 from export.pulse_lessons import lay_batch, read_lessons
 from export.songs import LEADSHEET_FILES
-from export.train_pulse import PARITY, PulseFilter, Settings, check_parity
+from export.train_pulse import PARITY, PulseFilter, Settings, check_parity, join
 from jackcomp.ear.pulse_tables import WEIGHT_UNIT, load_pulse_tables, read_tables
 from jackcomp.errors import ConfigError
 
@@ -14,7 +14,7 @@ from jackcomp.errors import ConfigError
 def test_a_filter_that_goes_on_is_first_the_one_that_was():
     before = load_pulse_tables()
     torch.manual_seed(0)
-    model = PulseFilter(Settings())
+    model = PulseFilter(Settings(hidden=len(before.inner_bias)))
     model.go_on_from(before)
     after = read_tables(model.tables())
     for name in before.__slots__:
@@ -36,9 +36,32 @@ def test_what_is_played_believes_what_was_taught():
     assert check_parity(model, tables, settings, lessons) > PARITY
 
 
+def test_filters_that_are_joined_say_the_mean_of_what_they_say():
+    torch.manual_seed(2)
+    models = [PulseFilter(Settings(hidden=size)) for size in (6, 9)]
+    with torch.no_grad():
+        for model in models:
+            model.outer.weight.normal_(std=0.5)
+            model.tempo_prior.normal_()
+    filters = [read_tables(model.tables()) for model in models]
+    joined = PulseFilter(Settings(hidden=15))
+    joined.go_on_from(join(filters))
+    rng = np.random.default_rng(0)
+    batch = lay_batch(read_lessons(LEADSHEET_FILES, "valid"), rng, 3, 24)
+    with torch.no_grad():
+        first, second = (model.weigh(batch) for model in models)
+        torch.testing.assert_close(
+            joined.weigh(batch), (first + second) / 2, rtol=1e-3, atol=1e-4
+        )
+    prior = join(filters).tempo_prior
+    shares = np.sqrt(filters[0].tempo_prior * filters[1].tempo_prior)
+    np.testing.assert_allclose(prior, shares / shares.sum())
+
+
 def test_a_filter_of_another_size_is_refused_in_one_line():
-    with pytest.raises(ConfigError, match="128 hidden units cannot go on as one of 7"):
-        PulseFilter(Settings(hidden=7)).go_on_from(load_pulse_tables())
+    learnt = read_tables(PulseFilter(Settings(hidden=6)).tables())
+    with pytest.raises(ConfigError, match="6 hidden units cannot go on as one of 7"):
+        PulseFilter(Settings(hidden=7)).go_on_from(learnt)
 
 
 def test_a_told_tempo_beyond_the_grid_leaves_a_belief():
