@@ -71,7 +71,9 @@ def test_the_governor_is_read_where_the_system_tells(governors, ok, tmp_path):
         folder = tmp_path / f"sys/devices/system/cpu/cpu{number}/cpufreq"
         folder.mkdir(parents=True)
         (folder / "scaling_governor").write_text(governor + "\n")
-    assert look(tmp_path)["CPU governor"].ok is ok
+    check = look(tmp_path)["CPU governor"]
+    assert check.ok is ok
+    assert "performance" in check.remedy
 
 
 def test_what_does_not_load_is_found(tmp_path, monkeypatch):
@@ -82,3 +84,4 @@ def test_what_does_not_load_is_found(tmp_path, monkeypatch):
     check = look(tmp_path)["C core"]
     assert not check.ok
     assert check.detail == "libfluidsynth.so.3: cannot open shared object file"
+    assert "install" in check.remedy
