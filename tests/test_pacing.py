@@ -302,7 +302,7 @@ def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
     assert late[12:] == pytest.approx([0.02] * len(late[12:]), abs=2e-3)
 
 
-@pytest.mark.parametrize("bpm", [72, 84, 96, 108, 120, 144])
+@pytest.mark.parametrize("bpm", [66, 72, 84, 96, 108, 120, 132, 144])
 def test_with_nothing_told_the_first_note_is_beat_one(pace, bpm):
     pacer = pace(Told.NOTHING)
     times = play_tune(pacer, lambda _: 60 / bpm, bars=12)
