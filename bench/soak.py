@@ -162,7 +162,8 @@ def play_offline(seconds: float, soundfont: Path) -> bool:
                 and host.frame >= frames[memory.looks * len(frames) // LOOKS]
             ):
                 memory.look(status_mb(os.getpid(), "RssAnon"))
-        late = engine.counters().late_events
+        counters = engine.counters()
+        late = counters.late_events + counters.late_tempos
     is_good = off == late == 0 and count > seconds
     print(
         f"offline: {seconds:.0f} s of music, {len(timeline.anchors)} tempi; {count} "

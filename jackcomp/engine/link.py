@@ -75,6 +75,7 @@ class Counters:
     max_cycle_ns: int
     solo_notes: int
     swaps: int
+    late_tempos: int
     last_frame: int
     last_tick: int | None
 

@@ -566,6 +566,7 @@ static void a_late_tempo_change_counts_from_now(void)
     CHECK(frame_to_tick(&s->e->anchor, 640) == 640);
     stage_until(s, 1024, 64);
     CHECK_TEXT(stage_text(s), "760 +60, 960 -60");
+    CHECK(stage_counters(s).late_tempos == 1 && stage_counters(s).late_events == 0);
     stage_free(s);
     s = new_stage();
     engine_mix(s->e, 1.0f, 1.0f, 0.0f, true);

@@ -230,7 +230,8 @@ def play(
         timeline = music.timeline(started.frame, client.samplerate)
         ends = (timeline.tick_to_frame(tick) for tick in (0, BARS * BAR))
         heard = heard.within(range(*ends))
-        disturbed = engine.counters().late_events + len(heard.lost)
+        counters = engine.counters()
+        disturbed = counters.late_events + counters.late_tempos + len(heard.lost)
         return heard, expected(music, timeline), disturbed
 
 

@@ -94,5 +94,6 @@ def perform(server, play_live, musician, solo_file, folder, tempo):
         "xruns": musician.xruns - xruns,
         "dropped decisions": stats["dropped_decisions"],
         "late events": stats["late_events"],
+        "late tempi": stats["late_tempos"],
     }
     return {name: count for name, count in found.items() if count}

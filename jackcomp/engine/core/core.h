@@ -220,7 +220,7 @@ struct engine {
     _Atomic uint64_t cycles, notes_on, notes_off, late_events, dropped_decisions;
     _Atomic uint64_t stale_batches, refused_batches, heard_overflows;
     _Atomic uint64_t played_overflows, vamped_bars, guarded_samples, midi_out_lost;
-    _Atomic uint64_t xruns, own_misses, max_cycle_ns, solo_notes, swaps;
+    _Atomic uint64_t xruns, own_misses, max_cycle_ns, solo_notes, swaps, late_tempos;
     _Atomic int64_t last_frame, last_tick;
     _Atomic uint32_t cycle_histogram[CYCLE_BUCKETS];
 };

@@ -229,8 +229,12 @@ static void fire(engine *e, cycle_io *io, uint32_t pos, event s)
     int64_t frame = tick_to_frame(&e->anchor, s.tick);
     bool late = frame < io->frame;
     /* What lies in frames that the server has skipped is not for us to answer for. */
-    if (frame < e->played_until && s.kind != EVENT_CUTOFF)
-        COUNT(e->late_events);
+    if (frame < e->played_until) {
+        if (s.kind == EVENT_TEMPO)
+            COUNT(e->late_tempos);
+        else if (s.kind != EVENT_CUTOFF)
+            COUNT(e->late_events);
+    }
     switch (s.kind) {
     case EVENT_OFF:
         note_off(e, io, pos, &s);

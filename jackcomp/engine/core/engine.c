@@ -259,7 +259,8 @@ void engine_count(engine *e, engine_counters *c)
     COPY(dropped_decisions), COPY(stale_batches), COPY(refused_batches);
     COPY(heard_overflows), COPY(played_overflows), COPY(vamped_bars);
     COPY(guarded_samples), COPY(midi_out_lost), COPY(xruns), COPY(own_misses);
-    COPY(max_cycle_ns), COPY(solo_notes), COPY(swaps), COPY(last_frame), COPY(last_tick);
+    COPY(max_cycle_ns), COPY(solo_notes), COPY(swaps), COPY(late_tempos);
+    COPY(last_frame), COPY(last_tick);
 #undef COPY
 }
 

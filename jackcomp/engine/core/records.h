@@ -77,7 +77,7 @@ typedef struct {
     uint64_t cycles;
     uint64_t notes_on;           /* sent to midi_out, clicks not counted */
     uint64_t notes_off;
-    uint64_t late_events;        /* events whose frame was already played */
+    uint64_t late_events;        /* notes whose frame was already played */
     uint64_t dropped_decisions;  /* batches that came after their cut-off */
     uint64_t stale_batches;      /* batches older than one applied */
     uint64_t refused_batches;    /* batches for which the heap had no room */
@@ -91,6 +91,7 @@ typedef struct {
     uint64_t max_cycle_ns;
     uint64_t solo_notes;         /* struck by the soloist */
     uint64_t swaps;              /* synths taken over from the loading thread */
+    uint64_t late_tempos;        /* tempi that hold from later on than was asked */
     int64_t last_frame;          /* first frame after the last cycle */
     int64_t last_tick;           /* NO_TICK while the clock stands */
 } engine_counters;
