@@ -45,7 +45,7 @@ from jackcomp.ear.beat_filter import (
     lay_out,
 )
 from jackcomp.ear.pulse_tables import load_pulse_tables, read_tables, write_tables
-from jackcomp.errors import ConfigError, JackcompError, ModelError
+from jackcomp.errors import JackcompError, ModelError
 from jackcomp.tables import checksum
 
 MODEL = Path(__file__).parents[1] / "models" / "pulse.json"
@@ -96,19 +96,7 @@ class PulseFilter(nn.Module):
         self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
 
     def go_on_from(self, tables: PulseTables) -> None:
-        """Take over what was learnt before.
-
-        Raises
-        ------
-        ConfigError
-            If it was learnt by a filter of another size.
-        """
-        size = self.inner.out_features
-        if len(tables.inner_bias) != size:
-            raise ConfigError(
-                f"a filter of {len(tables.inner_bias)} hidden units cannot go on as "
-                f"one of {size}: begin with one that this version made"
-            )
+        """Take over what was learnt before, by a filter of this size."""
 
         def log_odds(chance: float) -> float:
             return math.log(chance / (1 - chance))
@@ -418,9 +406,9 @@ def main() -> int:
         )
         return 1
     try:
-        begun = [load_pulse_tables(path) for path in options.begin]
-        learnt = join(begun) if begun else None
-        if learnt is not None:
+        learnt = None
+        if options.begin:
+            learnt = join([load_pulse_tables(path) for path in options.begin])
             settings = replace(settings, hidden=len(learnt.inner_bias))
         model = train(settings, kinds, learnt)
     except JackcompError as error:
