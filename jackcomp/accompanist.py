@@ -3,7 +3,8 @@
 The worker (live) and the offline host feed the same object, report by report, so
 both make the same music. Things are decided at *moments*: on the line of every grid
 step, a sixteenth after it and at each eighth of its first half, where a chord may still
-be mended, and an eighth before its end, when the brain is told what the step was, so
+be mended, at the eighths of its second half, where only the left hand changes one, and
+an eighth before its end, when the brain is told what the step was, so
 that its answer is there before the next line. Further ahead it looks in the background
 (`ponder`). For a moment at tick T the core is asked for a cut-off at T minus the lead;
 what it reports before that cut-off is what the decision knows, and nothing else.
@@ -74,6 +75,7 @@ class Point(Enum):
 
     LINE = "line"
     MEND = "mend"
+    LATE = "late"
     CLOSE = "close"
 
 
@@ -433,6 +435,7 @@ class Accompanist:
                 now = self.pacer.ns_per_quarter
             mends = mend_ticks(end - start, now)
             points += [(Point.MEND, start + tick) for tick in mends]
+            points += [(Point.LATE, start + tick) for tick in late_ticks(end - start)]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
         # With a pacer the lead in ticks goes with the tempo, so it is asked late.
         lead = self._lead() if self.pacer is None else self.pacer.lead_ticks
@@ -460,6 +463,9 @@ class Accompanist:
             else:
                 # The ear keeps up: who comes back after an hour is heard at once.
                 self._ear.hear(moment.start, moment.cutoff, moment.end)
+        elif moment.point is Point.LATE:
+            if self._now is not None and self._is_stated(moment):
+                orders = self._decide(moment)
         elif self._now is not None and self._is_over(moment):
             orders = self._end(moment, self._now)
         elif self._now is not None or self._may_enter(moment):
@@ -478,7 +484,7 @@ class Accompanist:
             heard.stated,
             heard.share,
         )
-        weights = fusion.weights_for(self.ai_weight, heard.share)
+        weights = fusion.weights_for(self.ai_weight, heard.share, heard.left_share)
         pooled = fusion.pool(self._foresight.expected, evidence, weights)
         recalled = NO_RECOLLECTION
         if self._remembers:
@@ -496,6 +502,11 @@ class Accompanist:
         own = fusion.settle(belief.pooled, belief.pooled, 0.0, heard.stated)
         self._memory.close(moment.step, heard.opinion.sketch, own)
         self._foresight.close(moment.step, belief.chords)
+
+    def _is_stated(self, moment: Moment) -> bool:
+        """Whether the left hand has struck something since the moment before."""
+        heard = self._ear.hear(moment.start, moment.cutoff, moment.end)
+        return bool(heard.stated.any())
 
     def _may_enter(self, moment: Moment) -> bool:
         """Whether to come in: on a line, with bass and all, once it is sure enough."""
@@ -578,7 +589,7 @@ class Accompanist:
             self._explain(self._record(moment, place, belief, before, after, key))
         is_thin = self._thins(moment)
         stays = after == before and is_thin == self._is_thin
-        if moment.point is Point.MEND and stays:
+        if moment.point is not Point.LINE and stays:
             return []
         self._is_thin = is_thin
         return [self._lay_plan(moment, after, belief, key)]
@@ -647,8 +658,8 @@ class Accompanist:
             spans,
             now.voicing if now is not None else None,
             intensity=self._intensity(moment.cutoff),
-            ceiling=self._ceiling(moment.cutoff),
-            mended=moment.point is Point.MEND and now is not None,
+            ceiling=heard.lowest,
+            mended=moment.point is not Point.LINE and now is not None,
         )
         is_before_end = self.end_tick is not None and moment.tick < self.end_tick
         sounding = [
@@ -659,7 +670,7 @@ class Accompanist:
             sounding,
             _planned_notes(arrangement),
             key,
-            cut=moment.point is Point.MEND or is_before_end,
+            cut=moment.point is not Point.LINE or is_before_end,
         )
         self._now = sounding[0]
         self.end_tick = None
@@ -712,10 +723,6 @@ class Accompanist:
         velocities = [velocity for _, _, velocity in self._recent(now)]
         return sum(velocities) / len(velocities) / 127 if velocities else 0.5
 
-    def _ceiling(self, now: int) -> int | None:
-        notes = [note for _, note, _ in self._recent(now)]
-        return min(notes) if notes else None
-
 
 def mend_ticks(length: int, ns_per_quarter: int) -> list[int]:
     """Say where in a grid step a chord may be mended, in ticks after its line.
@@ -733,6 +740,15 @@ def mend_ticks(length: int, ns_per_quarter: int) -> list[int]:
     seconds = ns_per_quarter * SIXTEENTH_TICKS / TICKS_PER_QUARTER / 1e9
     sixteenth = [SIXTEENTH_TICKS] if seconds >= SOONEST_MEND_SECONDS else []
     return [*sixteenth, *range(EIGHTH_TICKS, length // 2 + 1, EIGHTH_TICKS)]
+
+
+def late_ticks(length: int) -> list[int]:
+    """Say where in a grid step the left hand alone may change the chord, likewise.
+
+    At the eighths of its second half.
+    """
+    first = length // 2 // EIGHTH_TICKS + 1
+    return list(range(first * EIGHTH_TICKS, length, EIGHTH_TICKS))
 
 
 def _tonic_of(key: Key) -> Chord:

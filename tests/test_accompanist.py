@@ -23,7 +23,7 @@ from jackcomp.messages import (
 )
 from jackcomp.network import Network
 from jackcomp.theory.chord import NO_CHORD
-from jackcomp.theory.key import parse_key
+from jackcomp.theory.key import Key, parse_key
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import parse_meter
 
@@ -194,16 +194,23 @@ def cutoff_ticks(core):
     return [one.order.tick for one in core.given if isinstance(one.order, Cutoff)]
 
 
+HALF_NOTE = (0, 480, 960, 1920, 2880, 2880)
+THREE_QUARTERS = (0, 480, 960, 1920, 2880, 3840, 4800, 4800)
+
+
 @pytest.mark.parametrize(
     ("meter", "moments"),
     [
-        # The line, a sixteenth later, eighths in the first half of a step, an eighth
-        # before its end.
-        ("4/4", (0, 480, 960, 1920, 2880, 3840, 4320, 4800, 5760, 6720)),
-        ("3/4", (0, 480, 960, 1920, 2880, 4800)),
-        ("6/8", (0, 480, 960, 1920, 2880, 4800)),
-        ("2/4", (0, 480, 960, 1920, 2880)),
-        ("5/4", (0, 480, 960, 1920, 2880, 4800, 5760, 6240, 6720, 7680, 8640)),
+        # The line, a sixteenth later, the eighths of a step, and the last of them
+        # once more, to close it.
+        ("4/4", (*HALF_NOTE, *(3840 + tick for tick in HALF_NOTE))),
+        ("3/4", THREE_QUARTERS),
+        ("6/8", THREE_QUARTERS),
+        ("2/4", HALF_NOTE),
+        (
+            "5/4",
+            (*THREE_QUARTERS, *(5760 + tick for tick in HALF_NOTE)),
+        ),
     ],
 )
 def test_cutoffs_are_exactly_the_lead_before_their_moments(accompany, meter, moments):
@@ -216,7 +223,7 @@ def test_cutoffs_are_exactly_the_lead_before_their_moments(accompany, meter, mom
     assert found[: len(wanted) - 1] == wanted[1:]
 
 
-@pytest.mark.parametrize(("bpm", "moments_of_a_bar"), [(125, 10), (126, 8)])
+@pytest.mark.parametrize(("bpm", "moments_of_a_bar"), [(125, 12), (126, 10)])
 def test_nothing_is_mended_sooner_than_one_can_hear(accompany, bpm, moments_of_a_bar):
     core = Core(accompany())
     ns_per_quarter = bpm_to_ns_per_quarter(bpm)
@@ -297,14 +304,67 @@ def test_the_same_strain_is_recognised_and_only_if_that_is_wanted(models):
     assert set(remembered[1]) == {None}
 
 
-def test_a_chord_in_the_left_hand_is_played_within_the_half_bar(accompany):
-    stated = [(2 * BAR, ON, note, 80) for note in (44, 48, 51)]  # A flat major, in C
-    stated += [(3 * BAR, OFF, note, 0) for note in (44, 48, 51)]
-    core = Core(accompany()).start().play(sorted([*notes(MELODY), *stated]), 4 * BAR)
-    changes = core.accompanist.changes
-    (change,) = [c for c in changes if 2 * BAR <= c.tick < 2 * BAR + 1920][-1:]
-    assert (change.chord.root, change.chord.quality) == (8, "maj")
-    assert change.tick <= 2 * BAR + 960
+A_FLAT = (44, 48, 51)  # in C
+
+
+def hold(keys, start, end):
+    return [
+        event
+        for key in keys
+        for event in ((start, ON, key, 80), (end - 20, OFF, key, 0))
+    ]
+
+
+def chords_in(core, start, end):
+    changes = [c for c in core.accompanist.changes if start <= c.tick < end]
+    return [(c.tick, (c.chord.root, c.chord.quality)) for c in changes]
+
+
+@pytest.mark.parametrize("beat", [0, 1, 2, 3])
+def test_a_chord_in_the_left_hand_is_played_on_any_beat(accompany, beat):
+    start = 2 * BAR + beat * 1920
+    solo = sorted([*notes(MELODY), *hold(A_FLAT, start, start + 1920)])
+    core = Core(accompany()).start().play(solo, 4 * BAR)
+    assert chords_in(core, start, start + 961)[-1][1] == (8, "maj")
+
+
+def test_a_chord_that_the_left_hand_holds_is_not_left_before_it_is(accompany):
+    melody = notes([*MELODY, *((4 * BAR + tick, note) for tick, note in MELODY)])
+    held = hold(A_FLAT, 2 * BAR, 4 * BAR)
+    core = Core(accompany()).start().play(sorted([*melody, *held]), 5 * BAR)
+    heard = chords_in(core, 2 * BAR, 4 * BAR)
+    after = [chord for tick, chord in heard if tick >= 2 * BAR + 480]
+    assert after == [(8, "maj")]
+
+
+def test_chords_alone_are_played_in_their_own_key(accompany):
+    """Nobody plays a melody: E A B E after eight bars of C, half bars with legato."""
+    triads = [(52, 56, 59), (57, 61, 64), (59, 63, 66), (52, 56, 59)]
+    solo = notes([*MELODY, *((4 * BAR + tick, note) for tick, note in MELODY)])
+    for bar in range(8, 24):
+        for half in (0, 3840):
+            start = bar * BAR + half
+            solo += hold(triads[bar % 4], start, start + 3840 + 40)
+    core = Core(accompany()).start().play(sorted(solo), 25 * BAR)
+    late = chords_in(core, 16 * BAR + 960, 24 * BAR)
+    assert {root for _, (root, _) in late} == {4, 9, 11}
+    assert core.accompanist.outlook.key == Key(4, "major")
+    # What he holds is never contradicted, so a bar has one chord.
+    assert len(late) <= 8
+
+
+def test_chords_stay_below_the_melody_also_over_a_left_hand(accompany):
+    solo = sorted([*notes(MELODY), *hold((36, 43, 48), BAR, 4 * BAR)])
+    core = Core(accompany()).start().play(solo, 4 * BAR)
+    lowest = min(note for _, note in MELODY)
+    played = [
+        note.key
+        for one in core.batches()
+        for note in one.order.notes
+        if note.part is Part.CHORDS
+    ]
+    assert played
+    assert max(played) < lowest
 
 
 def test_the_pedal_alone_is_no_reason_to_play(accompany):
@@ -399,7 +459,7 @@ def test_what_is_never_answered_is_not_waited_for_for_ever(accompany):
         accompanist = core.accompanist
         waiting.append(len(accompanist._moments) + len(accompanist._sent))
     assert core.accompanist.outlook.tick > 38 * BAR
-    assert max(waiting[20:]) <= max(waiting[:20])
+    assert max(waiting[20:]) < 1.1 * max(waiting[:20])
 
 
 @settings(max_examples=20)

@@ -78,7 +78,7 @@ class Evidence:
     share: float
 
 
-def weights_for(ai_weight: float, share: float) -> PoolWeights:
+def weights_for(ai_weight: float, share: float, known: float = 0.0) -> PoolWeights:
     """Give the weights for a step that has been heard so far.
 
     Parameters
@@ -89,6 +89,10 @@ def weights_for(ai_weight: float, share: float) -> PoolWeights:
         lines.
     share : float
         How much of the step has been heard, 0 to 1.
+    known : float
+        How much of what sounded lately was the left hand's, 0 to 1: the chords before
+        are known as far, so the brain may be trusted; and the ear, which hears the
+        melody alone, the less.
 
     Raises
     ------
@@ -100,6 +104,7 @@ def weights_for(ai_weight: float, share: float) -> PoolWeights:
     fitted = _between(BEGUN, WHOLE, share) if share > 0.0 else BEFORE
     both = fitted.tables + fitted.listener
     tables_alone = PoolWeights(both, 0.0, 0.0, fitted.doubt, fitted.news_only)
+    fitted = _between(fitted, BRAIN_ALONE, known)
     if ai_weight <= DEFAULT_AI_WEIGHT:
         return _between(tables_alone, fitted, ai_weight / DEFAULT_AI_WEIGHT)
     rest = (ai_weight - DEFAULT_AI_WEIGHT) / (1.0 - DEFAULT_AI_WEIGHT)

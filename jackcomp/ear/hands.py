@@ -3,8 +3,9 @@
 A keyboard has two hands, and the ear has to know which notes are melody. With a
 split point it is told. Without one, three notes and more that are struck at once are
 a chord, and a bass note that rings on, held by key or pedal, well below other notes
-is its bass. Otherwise one note after the other is melody, however wide it leaps:
-neither the short overlap of a legato nor what the pedal holds together is a chord.
+is its bass, whichever of them was struck first. Otherwise one note after the other is
+melody, however wide it leaps: neither the short overlap of a legato nor what the pedal
+holds together is a chord.
 """
 
 from collections.abc import Sequence
@@ -32,6 +33,15 @@ BASS_DISTANCE = 12
 CHORD_NOTES = 3
 # A top note so far above three others, or two, is the melody over a chord.
 OVER_THREE, OVER_TWO = 5, 10
+
+# Struck so little before the line of a step, in ticks, a note belongs to the step.
+EARLY_TICKS = TICKS_PER_QUARTER // 8
+# A chord that is held when the next step is decided on, before its line, may be let go
+# there. Struck within this time before the line it is pushed, and stays.
+PUSHED_TICKS = TICKS_PER_QUARTER // 2
+"""Ticks."""
+FRESH_TRUST = 0.5
+"""How much a chord counts for the step after the one in which it was struck."""
 
 # Log-odds for a chord: of each stated tone that it has, or lacks; of each tone of its
 # own that was not stated, once a chord of three was; of its root in the bass.
@@ -81,13 +91,70 @@ def part_hands(
     )
 
 
+def find_stated(
+    left: Sequence[HeardNote], start: int, now: int, at_once: int
+) -> tuple[HeardNote, ...]:
+    """Give the notes with which the left hand states the chord of a step.
+
+    They are the last ones struck, as many strokes as make three tones, of those that
+    sound and of those that were struck in the step; and a bass note that sounds below
+    them. What was struck before is the chord before, however late it is let go.
+
+    Parameters
+    ----------
+    left : sequence of HeardNote
+        By onset, all before ``now``.
+    start, now : int
+        Where the step begins, and until when it was heard.
+    at_once : int
+        Ticks within which notes are struck at once.
+    """
+    known = [
+        note
+        for note in left
+        if note.end is None or note.end >= now or note.onset >= start - EARLY_TICKS
+    ]
+    stated: list[HeardNote] = []
+    tones: set[int] = set()
+    stroke = now
+    for note in reversed(known):
+        if stated and note.onset < stroke - at_once and len(tones) >= _LEAST_TONES:
+            break
+        if not stated or note.onset < stroke - at_once:
+            stroke = note.onset
+        stated.append(note)
+        tones.add(note.note % 12)
+    if stated:
+        lowest = min(note.note for note in stated)
+        strokes = [note.onset for note in left]
+        for note in reversed(known[: len(known) - len(stated)]):
+            sounds_below = note.note < lowest and (note.end is None or note.end >= now)
+            together = sum(abs(note.onset - stroke) <= at_once for stroke in strokes)
+            if sounds_below and together < CHORD_NOTES:
+                stated.append(note)
+    return tuple(reversed(stated))
+
+
+def trust_held(stated: Sequence[HeardNote], start: int, length: int) -> float:
+    """Say how much a chord counts, before its line, for a step of ``length`` ticks.
+
+    A hand that holds a chord until the line may change it there. A chord that was
+    pushed, or that has been held over a line before, counts in full.
+    """
+    if not stated:
+        return 0.0
+    held = start - max(note.onset for note in stated)
+    is_fresh = PUSHED_TICKS < held <= length + EARLY_TICKS
+    return FRESH_TRUST if is_fresh else 1.0
+
+
 def score_stated(stated: Sequence[HeardNote]) -> NDArray[np.float64]:
-    """Give the log-odds of each chord by what the left hand plays in a step.
+    """Give the log-odds of each chord by the notes with which it is stated.
 
     Parameters
     ----------
     stated : sequence of HeardNote
-        Its notes.
+        As `find_stated` gives them.
 
     Returns
     -------
@@ -111,6 +178,7 @@ def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]
     is_left = [False] * len(notes)
     struck: list[int] = []
     basses: list[int] = []
+    others: list[int] = []
     for index, note in enumerate(notes):
         if struck and note.onset - notes[struck[0]].onset > at_once:
             struck = []
@@ -123,8 +191,12 @@ def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]
         basses = [i for i in basses if _together(notes[i], note, now)]
         for i in basses:
             is_left[i] |= note.note - notes[i].note >= BASS_DISTANCE
+        others = [i for i in others if _together(notes[i], note, now)]
         if note.note < BASS_BELOW:
             basses.append(index)
+            highest = max((notes[i].note for i in others), default=note.note)
+            is_left[index] |= highest - note.note >= BASS_DISTANCE
+        others.append(index)
     return is_left
 
 

@@ -161,11 +161,14 @@ class KeyListener:
         return np.asarray(raised / raised.sum())
 
 
-def join_opinion(state: KeyState, opinion: KeyDistribution) -> KeyState:
+def join_opinion(
+    state: KeyState, opinion: KeyDistribution, reliance: float = 1.0
+) -> KeyState:
     """Join what was filtered with what the listening network makes of the key.
 
-    Both heard the same notes, so neither counts in full. How likely the idioms of a
-    key are stays as it is.
+    Both heard the same melody, so neither counts in full; of the left hand only the
+    filter knows, so the more of what sounds is the left hand's, the more it counts.
+    How likely the idioms of a key are stays as it is.
 
     Parameters
     ----------
@@ -173,14 +176,16 @@ def join_opinion(state: KeyState, opinion: KeyDistribution) -> KeyState:
         Distribution over idioms and keys.
     opinion : ndarray, shape=(24,), float32
         Distribution over keys.
+    reliance : float
+        How much of what was heard lately was melody, 0 to 1.
 
     Returns
     -------
     ndarray, shape=(n_idioms, 24), float64
     """
     filtered = np.maximum(state.sum(axis=0), _LEAST)
-    joined = FILTER_EXPONENT * np.log(filtered)
-    joined += OPINION_EXPONENT * np.log(np.maximum(opinion, _LEAST))
+    joined = (1.0 - reliance * (1.0 - FILTER_EXPONENT)) * np.log(filtered)
+    joined += reliance * OPINION_EXPONENT * np.log(np.maximum(opinion, _LEAST))
     chances = np.exp(joined - joined.max())
     return np.asarray(state / filtered * (chances / chances.sum()))
 

@@ -5,13 +5,23 @@ call could notice: the notes fed one by one, with any calls of `hear` between
 them, give the same as the same notes fed at once. Times are ticks.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jackcomp.arrays import Distribution, KeyDistribution
-from jackcomp.ear.hands import AT_ONCE_SECONDS, Split, part_hands, score_stated
+from jackcomp.ear.hands import (
+    AT_ONCE_SECONDS,
+    Hands,
+    Split,
+    find_stated,
+    part_hands,
+    score_stated,
+    trust_held,
+)
 from jackcomp.ear.harmony import (
     SOUNDING,
     TAIL,
@@ -35,6 +45,9 @@ from jackcomp.theory.key import Key, key_index
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter, step_at
 
 MEMORY_BARS = 4
+USUAL_SOUND = 16.0
+"""Cells' worth of sound after which the hands are weighed anew."""
+
 NS_AT_120 = 500_000_000
 
 
@@ -61,6 +74,10 @@ class Heard:
         Log-odds of the chords by what the left hand plays; zero where it rests.
     share : float
         How much of the step is over, 0 to 1.
+    left_share : float
+        How much of what sounded lately was the left hand's, 0 to 1.
+    lowest : int or None
+        The lowest note of the melody in the last bar.
     notes : tuple of HeardNote
         The notes that decided: those of the step, or, while there are none,
         those of the step before.
@@ -74,6 +91,8 @@ class Heard:
     evidence: NDArray[np.float64]
     stated: NDArray[np.float64]
     share: float
+    left_share: float
+    lowest: int | None
     notes: tuple[HeardNote, ...]
 
     @property
@@ -125,6 +144,7 @@ class Ear:
         self._keys.reset()
         self._listener.reset()
         self._next_cell: int | None = None  # None until the first note
+        self._left_share = 0.0
 
     def set_key(self, key: Key | None) -> None:
         """Hold the key fast, or find it again if None."""
@@ -167,8 +187,7 @@ class Ear:
         Heard
         """
         step = step_at(self._meter, start_tick)[0]
-        known = [note for note in self._window.notes if note.onset < now_tick]
-        hands = part_hands(known, now_tick, self._split, self._at_once)
+        hands = self._part_hands(now_tick)
         opinion = self._listener.hear(hands.melody, step, now_tick)
         self._close_cells(now_tick)
         state = self._hear_keys(now_tick, opinion)
@@ -182,10 +201,12 @@ class Ear:
         evidence = gather_evidence(
             notes, start_tick, now_tick, end_tick, self._pulse_ticks
         )
-        stated = [n for n in hands.left if n.sounding_ticks(start_tick, stop)]
-        inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
+        stated = find_stated(hands.left, start_tick, now_tick, self._at_once)
         length = end_tick - start_tick
-        chords, expected = self._judge(evidence, state, begun=now_tick > start_tick)
+        begun = now_tick > start_tick
+        trust = 1.0 if begun else trust_held(stated, start_tick, length)
+        inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
+        chords, expected = self._judge(evidence, state, begun=begun)
         return Heard(
             chords=chords,
             opinion=opinion,
@@ -193,9 +214,11 @@ class Ear:
             key_state=state,
             weight=float(evidence[:TAIL, SOUNDING].sum()),
             evidence=evidence,
-            stated=score_stated(stated),
+            stated=trust * score_stated(stated),
             share=min(max(now_tick - start_tick, 0) / length, 1.0),
-            notes=tuple(stated + inside or notes),
+            left_share=self._left_share,
+            lowest=self._lowest(hands.melody, now_tick),
+            notes=(*stated, *inside) or tuple(notes),
         )
 
     def _judge(
@@ -218,15 +241,37 @@ class Ear:
         while (self._next_cell + 1) * CELL_TICKS <= now:
             self._keys.update(self._key_evidence(now))
             self._next_cell += 1
+            self._weigh_hands(self._next_cell * CELL_TICKS)
         open_since = self._next_cell * CELL_TICKS
         self._window.drop_before(min(open_since, now - self._memory_ticks))
+
+    def _weigh_hands(self, now: int) -> None:
+        """Note how much of the cell that ends here was the left hand's."""
+        hands = self._part_hands(now)
+        left, melody = (
+            sum(note.sounding_ticks(now - CELL_TICKS, now) for note in notes)
+            for notes in (hands.left, hands.melody)
+        )
+        heard = (left + melody) / CELL_TICKS
+        if heard:
+            news = 1.0 - math.exp(-heard / USUAL_SOUND)
+            self._left_share += news * (left / (left + melody) - self._left_share)
+
+    def _part_hands(self, now: int) -> Hands:
+        known = [note for note in self._window.notes if note.onset < now]
+        return part_hands(known, now, self._split, self._at_once)
+
+    def _lowest(self, melody: Sequence[HeardNote], now: int) -> int | None:
+        """Give the lowest of the notes that were struck in the last bar."""
+        since = now - self._meter.bar_ticks
+        return min((n.note for n in melody if n.onset >= since), default=None)
 
     def _hear_keys(self, now: int, opinion: Opinion) -> KeyState:
         """Look into the cell that is not over, and ask the network."""
         state = self._keys.state
         if self._next_cell is not None:
             state = self._keys.preview(self._key_evidence(now))
-            state = join_opinion(state, opinion.keys)
+            state = join_opinion(state, opinion.keys, 1.0 - self._left_share)
         return state if self._known_key is None else hold_key(state, self._known_key)
 
     def _key_evidence(self, now: int) -> NDArray[np.float64]:

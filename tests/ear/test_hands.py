@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from jackcomp.ear.hands import part_hands, score_stated
+from jackcomp.ear.hands import find_stated, part_hands, score_stated, trust_held
 from jackcomp.ear.window import HeardNote
 from jackcomp.theory.chord import parse_harte
 from jackcomp.theory.vocabulary import CHORDS, N_CHORDS, chord_index
@@ -40,6 +40,13 @@ def test_a_high_note_over_a_chord_is_melody():
 def test_a_bass_note_below_a_melody_is_the_left_hands():
     notes = [HeardNote(0, 2 * QUARTER, 43, 80), HeardNote(600, QUARTER, 67, 80)]
     assert left(notes) == {43}
+
+
+def test_a_bass_note_is_one_whichever_hand_came_first():
+    bass, melody = (36, 2 * QUARTER), (72, 2 * QUARTER)
+    for (one, end), (other, stop) in ((bass, melody), (melody, bass)):
+        notes = [HeardNote(0, end, one, 80), HeardNote(5, stop, other, 80)]
+        assert left(notes) == {36}
 
 
 @pytest.mark.parametrize("overlap", [0, 300])
@@ -85,6 +92,58 @@ def test_a_bass_note_alone_speaks_for_its_root_and_leaves_the_rest_open():
         == scores[chord_index(parse_harte("G:min"))]
     )
     assert scores[chord_index(parse_harte("A:maj"))] < -3
+
+
+def stated(notes, start=0, now=10**6):
+    heard = [note for note in notes if note.onset < now]
+    return {note.note for note in find_stated(heard, start, now, QUARTER // 8)}
+
+
+C_MAJOR, F_MAJOR = (48, 52, 55), (53, 57, 60)
+
+
+@pytest.mark.parametrize("late", [-300, 0, 10, 300])
+def test_the_chord_before_is_not_stated_however_late_it_is_let_go(late):
+    legato = [
+        *chord(*C_MAJOR, end=2 * QUARTER + late),
+        *chord(*F_MAJOR, onset=2 * QUARTER, end=None),
+    ]
+    assert stated(legato, 2 * QUARTER, 2 * QUARTER + 200) == set(F_MAJOR)
+
+
+def test_of_two_chords_in_a_step_the_last_counts():
+    both = [
+        *chord(*C_MAJOR, end=QUARTER - 50),
+        *chord(*F_MAJOR, onset=QUARTER, end=2 * QUARTER - 50),
+    ]
+    assert stated(both, now=QUARTER) == set(C_MAJOR)
+    assert stated(both, now=QUARTER + 300) == set(F_MAJOR)
+    assert stated(both, now=2 * QUARTER) == set(F_MAJOR)
+
+
+def test_a_bass_and_a_chord_after_it_are_one():
+    stride = [HeardNote(0, 900, 36, 80), *chord(58, 64, onset=QUARTER, end=2500)]
+    assert stated(stride, now=QUARTER + 300) == {36, 58, 64}
+    pedal_point = [HeardNote(0, None, 36, 80), *chord(*F_MAJOR, onset=QUARTER)]
+    assert stated(pedal_point, now=QUARTER + 300) == {36, *F_MAJOR}
+
+
+def test_what_is_held_over_the_line_is_stated_before_it():
+    held = chord(*C_MAJOR, end=None)
+    assert stated(held, 2 * QUARTER, 2 * QUARTER - 90) == set(C_MAJOR)
+    let_go = chord(*C_MAJOR, end=QUARTER)
+    assert stated(let_go, 2 * QUARTER, 2 * QUARTER - 90) == set()
+
+
+def test_a_chord_that_may_be_let_go_on_the_line_counts_less():
+    line, length = 8 * QUARTER, 2 * QUARTER
+    trusts = [
+        trust_held(chord(*C_MAJOR, onset=onset, end=None), line, length)
+        for onset in (4 * QUARTER, 6 * QUARTER, 7 * QUARTER, line - QUARTER // 2)
+    ]
+    assert trusts[0] == trusts[3] == 1
+    assert 0 < trusts[1] == trusts[2] < 1
+    assert trust_held([], line, length) == 0
 
 
 def test_a_left_hand_that_rests_says_nothing():
