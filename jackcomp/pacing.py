@@ -9,6 +9,7 @@ after the note that caused it, so every beat is settled that long before it soun
 and a performance that is rendered is the one that is played.
 """
 
+import math
 from collections import deque
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -366,15 +367,16 @@ class Pacer:
     ) -> list[TempoChange]:
         """Wind the clock on so that the pulse's beat is, or was, at a tick.
 
-        Only while nobody plays: the bars in between pass in a few milliseconds.
+        Only while nobody plays: the bars in between pass in a few milliseconds, in
+        which he goes on too.
         """
         self.period = pulse.period * self._pulse_ticks / ticks
         tick, since = self._free(heard, pulse)
-        target = beat_tick + round(since * ticks)
-        target += max(0, -((target - tick - 1) // self._meter.bar_ticks)) * (
-            self._meter.bar_ticks
-        )
-        return self._change((tick, 0.0), (target, self.period))
+        behind = beat_tick + since * ticks - tick
+        bar = self._meter.bar_ticks
+        behind += max(0, math.ceil((1 - behind) / bar)) * bar
+        behind /= 1 - self._ns(0.0) / self.ns_per_quarter
+        return self._change((tick, 0.0), (tick + round(behind), self.period))
 
     def _free(self, heard: int, pulse: Pulse) -> tuple[int, float]:
         """Return the first tick that may change, in beats since the pulse's too."""

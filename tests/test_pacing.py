@@ -78,10 +78,10 @@ def play_tune(pacer, period_at, bars, start=0.0):
     return times
 
 
-def beats_of(pacer, count, first=0):
+def beats_of(pacer, count, first=0, ticks=BEAT):
     """Return when the clock's beats are, in seconds."""
     return [
-        pacer.timeline.tick_to_frame((first + n) * BEAT) / RATE for n in range(count)
+        pacer.timeline.tick_to_frame((first + n) * ticks) / RATE for n in range(count)
     ]
 
 
@@ -137,17 +137,20 @@ def test_a_fixed_clock_never_moves(pace):
     assert pacer.timeline is before
 
 
+@pytest.mark.parametrize("meter", ["4/4", "6/8", "12/8", "2/2"])
 @pytest.mark.parametrize("period", [0.38, 0.5, 0.62])
-def test_four_taps_count_in(pace, period):
-    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+def test_four_taps_count_in(pace, meter, period):
+    meter = parse_meter(meter)
+    first = -TAPS * meter.pulse_ticks
+    pacer = pace(Told.TAPS, tick=first, ns=3_000_000_000, meter=meter)
     for number in range(TAPS):
         assert not pacer.is_counted_in
         orders = play(pacer, number * period, key=48)
         assert bool(orders) == (number == TAPS - 1)
     assert pacer.is_counted_in
-    beats = beats_of(pacer, 4)
+    beats = beats_of(pacer, 4, ticks=meter.pulse_ticks)
     wanted = [(TAPS + n) * period for n in range(4)]
-    assert beats == pytest.approx(wanted, abs=0.03)
+    assert beats == pytest.approx(wanted, abs=0.002)
 
 
 def test_a_tap_that_is_far_off_begins_the_count_anew(pace):
@@ -155,7 +158,7 @@ def test_a_tap_that_is_far_off_begins_the_count_anew(pace):
     for seconds in (0, 0.5, 1.9, 2.4, 2.9):
         assert play(pacer, seconds) == []
     assert play(pacer, 3.4)
-    assert beats_of(pacer, 1) == pytest.approx([3.9], abs=0.03)
+    assert beats_of(pacer, 1) == pytest.approx([3.9], abs=0.002)
 
 
 def test_a_count_in_is_over_once_and_for_all(pace):
