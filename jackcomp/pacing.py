@@ -175,6 +175,7 @@ class Pacer:
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
         self._nudged = 0.0
+        self._wound = tick
         told = self._steering.told
         self._is_counted_in = told is not Told.TAPS
         self.is_settled = told is not Told.NOTHING
@@ -376,12 +377,16 @@ class Pacer:
         bar = self._meter.bar_ticks
         behind += max(0, math.ceil((1 - behind) / bar)) * bar
         behind /= 1 - self._ns(0.0) / self.ns_per_quarter
-        return self._change((tick, 0.0), (tick + round(behind), self.period))
+        self._wound = tick + round(behind)
+        return self._change((tick, 0.0), (self._wound, self.period))
 
     def _free(self, heard: int, pulse: Pulse) -> tuple[int, float]:
-        """Return the first tick that may change, in beats since the pulse's too."""
+        """Return the first tick that may change, in beats since the pulse's too.
+
+        Never one that the clock is wound past: it would stop on its way.
+        """
         free = heard + round(FREEZE_SECONDS * self._rate)
-        tick = self.timeline.frame_to_tick(free) + 1
+        tick = max(self.timeline.frame_to_tick(free) + 1, self._wound)
         seconds = self._seconds(self.timeline.tick_to_frame(tick))
         return tick, (seconds - pulse.beat) / pulse.period
 

@@ -183,6 +183,15 @@ def test_a_chord_is_one_tap(pace, apart):
     assert pacer.bpm == pytest.approx(120, rel=0.01)
 
 
+@pytest.mark.parametrize("apart", [0.0007, 0.004, 0.014])
+def test_a_chord_on_the_last_tap_lets_the_clock_wind(pace, apart):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+    for number in range(TAPS):
+        for voice in range(4):
+            play(pacer, number * 0.5 + voice * apart, key=48 + 4 * voice)
+    assert beats_of(pacer, 4) == pytest.approx([2, 2.5, 3, 3.5], abs=0.02)
+
+
 @pytest.mark.parametrize("apart", [0, 0.004, 0.02])
 def test_a_pedal_that_tells_its_way_down_or_says_all_twice_taps_once(pace, apart):
     pacer = pace(follows=False, tap_pedal=SOFT)
