@@ -263,7 +263,10 @@ class Pacer:
         return self._steer(frame, pulse, self._pulse_ticks)
 
     def tap(self, frame: int) -> list[TempoChange]:
-        """Take a tap for a beat; two in a row make a tempo."""
+        """Take a tap for a beat; two in a row make a tempo.
+
+        One that fits none before it, after a pause or a missed one, is a first one.
+        """
         seconds = self._seconds(frame)
         if self._taps and seconds - self._taps[-1] < SHORTEST_TAP_SECONDS:
             return []
@@ -272,7 +275,7 @@ class Pacer:
         gaps = [b - a for a, b in pairwise([*self._taps, seconds])]
         if gaps and max(gaps) > MOST_UNEVEN * min(gaps):
             self._taps.clear()
-            gaps = gaps[-1:] if self._is_counted_in else []
+            gaps = []
         self._taps.append(seconds)
         if not gaps or (not self._is_counted_in and len(self._taps) < TAPS):
             return []

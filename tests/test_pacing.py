@@ -300,6 +300,17 @@ def test_a_tap_after_a_long_time_begins_anew(pace):
     assert pacer.bpm == pytest.approx(120, rel=0.01)
 
 
+@pytest.mark.parametrize(("next_tap", "then"), [(6.5, 7.0), (7.7, 8.2), (5.8, 6.3)])
+def test_a_tap_that_fits_none_before_it_is_a_first_one(pace, next_tap, then):
+    pacer = pace(follows=False)
+    for seconds in (4, 4.5, 5, 5.5):
+        pacer.tap(round(seconds * RATE))
+    assert pacer.tap(round(next_tap * RATE)) == []
+    assert pacer.bpm == pytest.approx(120, rel=0.01)
+    assert pacer.tap(round(then * RATE))
+    assert pacer.bpm == pytest.approx(120, rel=0.01)
+
+
 def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
     plain, nudged = pace(), pace()
     play_tune(plain, lambda _: 0.5, bars=1)
