@@ -360,9 +360,9 @@ class Pacer:
         self.period = pulse.period * self._pulse_ticks / ticks
         tick, since = self._free(heard, pulse)
         ahead = (since - tick / ticks + 0.5) % 1.0 - 0.5
-        beats = 2.0 ** (1 - 2 * self._steering.tightness)
-        reach = (REACH if self.is_settled else SEARCH_REACH) * beats
-        travel = beats + min(max(ahead, -reach), reach)
+        reach = REACH if self.is_settled else SEARCH_REACH
+        beats = max(2.0 ** (1 - 2 * self._steering.tightness), abs(ahead) / reach)
+        travel = beats + ahead
         level = tick + round(travel * ticks)
         return self._change((tick, self.period * beats / travel), (level, self.period))
 

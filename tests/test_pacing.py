@@ -311,6 +311,22 @@ def test_a_tap_that_fits_none_before_it_is_a_first_one(pace, next_tap, then):
     assert pacer.bpm == pytest.approx(120, rel=0.01)
 
 
+@pytest.mark.parametrize("tightness", [0, 0.5, 1])
+@pytest.mark.parametrize("off", [0.1, 0.2, 0.35, 0.45, -0.35])
+def test_two_taps_set_the_beat_however_far_off_it_was(pace, off, tightness):
+    pacer = pace(follows=False, tightness=tightness)
+    second = 4.5 + off / 2
+    pacer.tap(round((second - 0.5) * RATE))
+    pacer.tap(round(second * RATE))
+    assert pacer.bpm == pytest.approx(120, rel=0.001)
+    beats = beats_of(pacer, 8, first=14)
+    lengths = [b - a for a, b in pairwise(beats_of(pacer, 22))]
+    assert min(lengths) > 0.5 / (1 + REACH) * 0.99
+    assert max(lengths) < 0.5 / (1 - REACH) * 1.01
+    late = [(t - second) / 0.5 - round((t - second) / 0.5) for t in beats]
+    assert late == pytest.approx([0] * len(late), abs=0.005)
+
+
 def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
     plain, nudged = pace(), pace()
     play_tune(plain, lambda _: 0.5, bars=1)
