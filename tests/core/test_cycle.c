@@ -194,6 +194,17 @@ static void a_pulse_of_velocity_0_is_silent(void)
     stage_free(s);
 }
 
+static void while_the_clock_is_wound_on_nothing_clicks(void)
+{
+    engine_settings settings = clicking();
+    stage *s = new_stage(&settings);
+    stage_order(s, ORDER_TEMPO, 1000, WINDING_NS, 0);
+    stage_order(s, ORDER_TEMPO, BAR + 1000, FRAME_IS_TICK, 0);
+    stage_until(s, 4000, 64);
+    CHECK_TEXT(stage_text(s), "0 10:+76, 480 10:-76, 3072 10:+77, 3552 10:-77");
+    stage_free(s);
+}
+
 /* 6/8 has two pulses of three eighths; the bar is 5760 ticks. */
 static void the_click_follows_the_pulse_of_the_meter(void)
 {
@@ -791,6 +802,7 @@ int main(void)
     RUN(the_click_falls_on_its_frame_with_its_pitch);
     RUN(the_count_in_clicks_and_then_the_click_is_silent);
     RUN(a_pulse_of_velocity_0_is_silent);
+    RUN(while_the_clock_is_wound_on_nothing_clicks);
     RUN(the_click_follows_the_pulse_of_the_meter);
     RUN(click_and_drums_share_keys_and_leave_nothing_behind);
     RUN(the_first_note_is_beat_one_of_the_bar_less_the_pickup);

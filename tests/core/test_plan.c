@@ -571,12 +571,12 @@ static void a_late_tempo_change_counts_from_now(void)
     s = new_stage();
     engine_mix(s->e, 1.0f, 1.0f, 0.0f, true);
     memset(s->e->settings.click_velocities, 90, 4);
-    stage_until(s, 4096, 64); /* half tempo, twice as fast: not a tick is skipped */
-    stage_order(s, ORDER_TEMPO, 100, FRAME_IS_TICK / 8, 0);
-    stage_until(s, 4096 + 512, 64);
+    stage_until(s, 4096, 64); /* four times as fast: not a tick is skipped */
+    stage_order(s, ORDER_TEMPO, 100, FRAME_IS_TICK / 4, 0);
+    stage_until(s, 4096 + 1024, 64);
     CHECK_TEXT(stage_text(s), "1920 10:+77, 2400 10:-77, "
-                              "3840 10:+77, 4124 10:-77, 4304 10:+77, 4364 10:-77, "
-                              "4544 10:+77, 4604 10:-77");
+                              "3840 10:+77, 4152 10:-77, 4512 10:+77, 4632 10:-77, "
+                              "4992 10:+77, 5112 10:-77");
     stage_free(s);
 }
 

@@ -100,3 +100,7 @@ def assert_same_anchor(anchor, tick, ns_per_quarter):
         expected
     )
     return expected
+
+
+def test_the_fastest_tempo_is_the_one_that_winds():
+    assert lib.WINDING_NS == clock.NS_PER_MINUTE // clock.MAX_BPM

@@ -61,3 +61,6 @@ clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
     moved.ns_per_quarter = ns_per_quarter;
     return moved;
 }
+
+/* Whether it hurries to another place, and nothing on its way is to be heard. */
+bool clock_winds(const clock_anchor *a) { return a->ns_per_quarter <= WINDING_NS; }

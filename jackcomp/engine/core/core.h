@@ -21,6 +21,7 @@
 #define TICKS_PER_QUARTER INT64_C(1920)
 #define CLOCK_TICKS (TICKS_PER_QUARTER / 24) /* from one MIDI clock to the next */
 #define NO_TICK INT64_MIN
+#define WINDING_NS 6000000     /* per quarter: no music, but a clock that is wound on */
 #define MAX_EVENTS 4096u       /* heap slots: notes waiting or sounding, cut-offs */
 #define MAX_BATCH_NOTES 1024u  /* notes in one replace */
 #define MAX_BAR_NOTES 256u     /* notes of the bar that is kept for the vamp */
@@ -79,6 +80,7 @@ int64_t frame_to_tick(const clock_anchor *a, int64_t frame) RT_SAFE;
 int64_t frame_to_tick_fp(const clock_anchor *a, int64_t frame) RT_SAFE;
 clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
                            int64_t ns_per_quarter) RT_SAFE;
+bool clock_winds(const clock_anchor *a) RT_SAFE;
 
 /* ---- midi_clock.c: 24 clocks to a quarter, in and out ---- */
 

@@ -283,7 +283,7 @@ static void click_due(engine *e, cycle_io *io, uint32_t pos)
     uint32_t pulse = (uint32_t)(in_bar / s->pulse_ticks) % s->pulses;
     uint8_t velocity = s->click_velocities[pulse];
     bool counts_in = e->next_click < 0 && s->start_mode == START_COUNT_IN;
-    if (velocity > 0 && (s->click_sounds || counts_in)) {
+    if (velocity > 0 && (s->click_sounds || counts_in) && !clock_winds(&e->anchor)) {
         click_strike(&e->click, s->click_keys[pulse], velocity, e->rate);
         event note = {.tick = e->next_click, .part = PART_CLICK, .kind = EVENT_ON,
                       .value = e->next_click + s->pulse_ticks / 4,
