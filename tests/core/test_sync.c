@@ -2,6 +2,7 @@
    soloist's keyboards, which come and go. */
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -336,6 +337,47 @@ static void in_the_middle_of_a_song_it_says_where_it_continues(void)
     stage_free(s);
 }
 
+/* The log as text: a clock is a dot, start, continue and stop are A, B and C, and a
+   song position is 2 and its sixteenth. */
+static const char *clock_text(const stage *s)
+{
+    static char text[512];
+    uint32_t length = 0;
+    for (uint32_t i = 0; i < s->sent && length < sizeof text - 8; i++) {
+        const uint8_t *m = s->log[i].bytes;
+        if (m[0] == 0xF2)
+            length += (uint32_t)sprintf(text + length, "2(%d)", m[1]);
+        else
+            text[length++] = m[0] == 0xF8 ? '.' : "0123456789ABCDEF"[m[0] & 15];
+    }
+    text[length] = '\0';
+    return text;
+}
+
+static void a_song_that_is_wound_on_stops_and_continues_where_it_is_then(void)
+{
+    stage *s = new_stage(START_COUNT_IN);
+    s->e->settings.start_tick = -80;
+    s->e->settings.sends_clock = 1;
+    stage_order(s, ORDER_TEMPO, 970, WINDING_NS, 0);
+    stage_order(s, ORDER_TEMPO, 970 + BAR, AT_120, 0);
+    stage_until(s, 24 * CLOCK_FRAMES, 64);
+    CHECK_TEXT(clock_text(s), ".A.............C.....2(19)B....");
+    stage_free(s);
+}
+
+static void a_song_that_has_not_begun_is_wound_on_without_a_word(void)
+{
+    stage *s = new_stage(START_COUNT_IN);
+    s->e->settings.start_tick = -BAR;
+    s->e->settings.sends_clock = 1;
+    stage_order(s, ORDER_TEMPO, 10 - BAR, WINDING_NS, 0);
+    stage_order(s, ORDER_TEMPO, -90, AT_120, 0);
+    stage_until(s, 12 * CLOCK_FRAMES, 64);
+    CHECK_TEXT(clock_text(s), "..A..........");
+    stage_free(s);
+}
+
 /* ---- the soloist's keyboards ---- */
 
 static void what_comes_twice_within_three_ms_is_one_note(void)
@@ -414,6 +456,8 @@ int main(void)
     RUN(the_song_position_is_where_it_continues);
     RUN(without_being_asked_it_does_not_follow);
     RUN(clock_goes_out_exact_to_the_frame);
+    RUN(a_song_that_is_wound_on_stops_and_continues_where_it_is_then);
+    RUN(a_song_that_has_not_begun_is_wound_on_without_a_word);
     RUN(in_the_middle_of_a_song_it_says_where_it_continues);
     RUN(what_comes_twice_within_three_ms_is_one_note);
     RUN(when_a_keyboard_goes_its_notes_are_released);

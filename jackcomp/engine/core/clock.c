@@ -64,3 +64,9 @@ clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
 
 /* Whether it hurries to another place, and nothing on its way is to be heard. */
 bool clock_winds(const clock_anchor *a) { return a->ns_per_quarter <= WINDING_NS; }
+
+int64_t round_up(int64_t tick, int64_t unit)
+{
+    int64_t past = tick % unit;
+    return tick - past + (past > 0 ? unit : 0);
+}

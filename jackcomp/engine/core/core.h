@@ -81,6 +81,7 @@ int64_t frame_to_tick_fp(const clock_anchor *a, int64_t frame) RT_SAFE;
 clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
                            int64_t ns_per_quarter) RT_SAFE;
 bool clock_winds(const clock_anchor *a) RT_SAFE;
+int64_t round_up(int64_t tick, int64_t unit) RT_SAFE;
 
 /* ---- midi_clock.c: 24 clocks to a quarter, in and out ---- */
 

@@ -181,12 +181,6 @@ static void serve_requests(engine *e, cycle_io *io)
 
 /* ---- the clock starts and stops ---- */
 
-static int64_t round_up(int64_t tick, int64_t unit)
-{
-    int64_t past = tick % unit;
-    return tick - past + (past > 0 ? unit : 0);
-}
-
 void clock_start(engine *e, int64_t frame, const clock_anchor *from)
 {
     e->anchor = *from;

@@ -159,6 +159,17 @@ void sync_control(engine *e, cycle_io *io, const midi_message *m)
     }
 }
 
+/* Nobody could keep up with a clock that is wound on: who plays is stopped, and goes
+   on, or begins, at the first sixteenth after it. */
+static void skip_clock(engine *e, cycle_io *io, uint32_t pos)
+{
+    if (e->next_clock > e->song_tick)
+        send_clock(e, io, pos, 0xFC, 0);
+    e->next_clock += CLOCK_TICKS;
+    if (e->next_clock > e->song_tick)
+        e->song_tick = round_up(e->next_clock, SIXTEENTH_TICKS);
+}
+
 /* Send the clock that falls here, if one does; before the first of a song, start, or
    the position and continue. */
 void sync_send_clock(engine *e, cycle_io *io, uint32_t pos)
@@ -166,6 +177,10 @@ void sync_send_clock(engine *e, cycle_io *io, uint32_t pos)
     if (!e->settings.sends_clock
         || tick_to_frame(&e->anchor, e->next_clock) > io->frame + pos)
         return;
+    if (clock_winds(&e->anchor)) {
+        skip_clock(e, io, pos);
+        return;
+    }
     if (e->next_clock == e->song_tick) {
         if (e->song_tick > 0)
             send_clock(e, io, pos, 0xF2, (uint32_t)(e->song_tick / SIXTEENTH_TICKS));
