@@ -3,7 +3,7 @@
 - ``beats``: the felt pulses, as the settings have them;
 - ``eighths``, ``triplets``: the pulses in two or three, the parts softer; the pulses
   of 6/8, 9/8 and 12/8 are always in three;
-- ``backbeat``: two and four, in other bars all but the bar line;
+- ``backbeat``: two and four, in other bars all but the bar line, if there is more;
 - ``bars``: the bar line alone;
 - ``clave``: the son clave in bars of four pulses, the bell of 12/8 in compound ones,
   elsewhere the first pulse of each group;
@@ -81,6 +81,8 @@ def _eighths(beats: tuple[Click, ...], meter: Meter) -> tuple[Click, ...]:
 
 
 def _backbeat(beats: tuple[Click, ...], meter: Meter) -> tuple[Click, ...]:
+    if len(beats) == 1:
+        return beats
     every = 2 if count_pulses(meter) % 2 == 0 else len(beats)
     return _keep(beats, lambda place: place % every != 0)
 

@@ -30,6 +30,7 @@ def rhythm(pattern, meter):
         ("backbeat", "4/4", ".X.X"),
         ("backbeat", "3/4", ".XX"),
         ("backbeat", "12/8", ".X.X"),
+        ("backbeat", "1/4", "X"),
         ("bars", "5/4", "X...."),
         ("clave", "4/4", "X..X..X...X.X..."),
         ("clave", "12/8", "X.X.XX.X.X.X"),
