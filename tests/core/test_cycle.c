@@ -184,6 +184,20 @@ static void the_count_in_clicks_and_then_the_click_is_silent(void)
     stage_free(s);
 }
 
+static void a_count_in_begins_on_its_bar_line(void)
+{
+    engine_settings settings = clicking();
+    settings.pulse_ticks = 960;
+    settings.pulses = 8;
+    memset(settings.click_velocities, 80, 8);
+    settings.start_tick = -BAR - 1919;
+    stage *s = new_stage(&settings);
+    stage_until(s, 1919 + 1920, 64);
+    CHECK_TEXT(stage_text(s), "1919 10:+77, 2159 10:-77, 2879 10:+77, 3119 10:-77, "
+                              "3839 10:+77");
+    stage_free(s);
+}
+
 static void a_pulse_of_velocity_0_is_silent(void)
 {
     engine_settings settings = clicking();
@@ -801,6 +815,7 @@ int main(void)
     RUN(midi_out_without_room_postpones_and_loses_nothing);
     RUN(the_click_falls_on_its_frame_with_its_pitch);
     RUN(the_count_in_clicks_and_then_the_click_is_silent);
+    RUN(a_count_in_begins_on_its_bar_line);
     RUN(a_pulse_of_velocity_0_is_silent);
     RUN(while_the_clock_is_wound_on_nothing_clicks);
     RUN(the_click_follows_the_pulse_of_the_meter);

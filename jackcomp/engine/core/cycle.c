@@ -201,6 +201,8 @@ static void start_alone(engine *e, int64_t frame)
                          .tick_fp = e->settings.start_tick * (INT64_C(1) << 32),
                          .ns_per_quarter = e->settings.ns_per_quarter};
     clock_start(e, frame, &from);
+    if (e->settings.start_mode == START_COUNT_IN) /* from its first bar line on */
+        e->next_click = round_up(e->next_click, e->settings.bar_ticks);
 }
 
 void clock_stop(engine *e, cycle_io *io)
