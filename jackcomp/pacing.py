@@ -5,8 +5,9 @@ only one who changes its tempo. Whenever the tracker has heard something, it ask
 for a tempo that brings the clock level with the soloist within the next beats, and
 for his own tempo from there: the clock never jumps, no beat is left out or played
 twice, and while he rests the tempo holds. A change takes effect `FREEZE_SECONDS`
-after the note that caused it, so every beat is settled that long before it sounds,
-and a performance that is rendered is the one that is played.
+after the note that caused it, or the lead if that is longer, so every beat is settled
+that long before it sounds, and a performance that is rendered is the one that is
+played.
 """
 
 import math
@@ -388,7 +389,7 @@ class Pacer:
 
         Never one that the clock is wound past: it would stop on its way.
         """
-        free = heard + round(FREEZE_SECONDS * self._rate)
+        free = heard + max(round(FREEZE_SECONDS * self._rate), self.lead_frames)
         tick = max(self.timeline.frame_to_tick(free) + 1, self._wound)
         seconds = self._seconds(self.timeline.tick_to_frame(tick))
         return tick, (seconds - pulse.beat) / pulse.period

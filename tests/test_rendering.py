@@ -131,6 +131,17 @@ def test_without_an_ending_all_ends_with_the_solo_at_any_period(solo):
     assert max(report.frame for report in played[0]) == result.frames
 
 
+def test_one_who_is_followed_is_met_alike_at_any_period_of_which_two_fit_in_the_lead(
+    solo,
+):
+    followed = Settings(
+        style="block", end_after=1, bpm=140.0, follow_tempo=True, lead_ms=500.0
+    )
+    short, long = (performed(solo, followed, period=p)[0] for p in (64, 8192))
+    assert short.played == long.played
+    assert len(short.timeline.anchors) > 4
+
+
 def test_each_decision_is_explained_in_a_line(solo, tmp_path):
     path = tmp_path / "a.jsonl"
     render(SETTINGS, RenderJob(solo, explain=path))
