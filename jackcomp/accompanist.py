@@ -324,6 +324,8 @@ class Accompanist:
                 self._see_tempo(TempoSeen(tick, report.generation, begins=False))
             case ReportKind.MIDI if report.tick is not None:
                 return self._listen(report, report.tick)
+            case ReportKind.TAP if report.tick is not None:
+                return self._keep_time(report, report.tick)
             case ReportKind.LOST if report.tick is not None:
                 self._held.clear()
                 self._ear.forget_held(report.tick)
@@ -341,14 +343,19 @@ class Accompanist:
             self.pacer.change_rate(frame, rate)
         return []
 
+    def _keep_time(self, report: Report, tick: int) -> list[Order]:
+        """Let the clock go as he plays or taps, where it is ours."""
+        if self.pacer is None:
+            return []
+        orders: list[Order] = [*self.pacer.hear(report, tick)]
+        self._ear.set_tempo(self.pacer.ns_per_quarter)
+        return orders
+
     def _listen(self, report: Report, tick: int) -> list[Order]:
-        orders: list[Order] = []
-        if self.pacer is not None:
-            counted_in = self.pacer.is_counted_in
-            orders += self.pacer.hear(report, tick)
-            self._ear.set_tempo(self.pacer.ns_per_quarter)
-            if not counted_in:
-                return orders
+        is_music = self.pacer is None or self.pacer.is_counted_in
+        orders = self._keep_time(report, tick)
+        if not is_music:
+            return orders
         if report.status == 0x90:
             self._ear.note_on(tick, report.key, report.value)
             self._held.add(report.key)

@@ -17,8 +17,6 @@ from jackcomp.config import Settings
 from jackcomp.engine.link import Engine
 from jackcomp.engine.swap import SoundFontSwap
 from jackcomp.errors import JackcompError
-from jackcomp.messages import TempoChange
-from jackcomp.pacing import Pacer
 from jackcomp.session import Session
 from jackcomp.state import state_file, write_state
 from jackcomp.worker import Worker
@@ -135,19 +133,22 @@ class Band:
 
     def tap(self) -> None:
         """Hear a beat now, from whatever is not MIDI; any thread may call it."""
-        self._steer(lambda pacer, frame: pacer.tap(frame))
+        stands = self.engine.counters().last_tick is None
+        if stands and self._settings.start == "first-note":
+            self.say("a tap is heard once a note has begun; or start with --start taps")
+        self.engine.ask_tap()
 
     def nudge(self, seconds: float) -> None:
-        """Move the beat later, or earlier if negative; any thread may call it."""
-        self._steer(lambda pacer, frame: pacer.nudge(frame, seconds))
+        """Move the beat later, or earlier if negative; any thread may call it.
 
-    def _steer(self, steer: Callable[[Pacer, int], list[TempoChange]]) -> None:
-        """Let the worker steer the clock, if it goes and is ours."""
+        Nothing happens while the clock does not go or is not ours.
+        """
         counters = self.engine.counters()
         pacer = self._accompanist.pacer
         if pacer is None or counters.last_tick is None:
             return
-        self._worker.change(lambda _: [*steer(pacer, counters.last_frame)])
+        frame = counters.last_frame
+        self._worker.change(lambda _: [*pacer.nudge(frame, seconds)])
 
     def look(self, period: int) -> None:
         """Record, show and tell what has happened since the last look."""

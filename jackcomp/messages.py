@@ -37,6 +37,7 @@ class ReportKind(IntEnum):
     LOST = 7
     PLAYED = 8
     TEMPO = 9
+    TAP = 10
 
 
 class OrderKind(IntEnum):
@@ -60,7 +61,7 @@ class Flag(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """From the core: a note of the soloist, a cut-off, a receipt, a note played.
+    """From the core: a note of the soloist, a cut-off, a receipt, a note played, a tap.
 
     ``tick`` is None while the clock stands. ``generation`` is that of the cut-off
     or batch, and of STARTED and TEMPO the nanoseconds a quarter; ``status`` is a MIDI

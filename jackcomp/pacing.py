@@ -17,7 +17,7 @@ from enum import Enum
 from itertools import pairwise
 
 from jackcomp.ear.pulse import SHORTEST_PERIOD, Pulse, PulseTracker
-from jackcomp.messages import Report, TempoChange
+from jackcomp.messages import Report, ReportKind, TempoChange
 from jackcomp.timeline.clock import (
     MAX_BPM,
     MIN_BPM,
@@ -217,11 +217,13 @@ class Pacer:
         Parameters
         ----------
         report : Report
-            A note, or a pedal: the one that taps, for instance.
+            A note, a pedal, such as the one that taps, or a tap by another way.
         tick : int
             Where the core's clock was then.
         """
         self._keep_level(report.frame, tick)
+        if report.kind is ReportKind.TAP:
+            return self.tap(report.frame)
         seconds = self._seconds(report.frame)
         is_note = report.status == NOTE_ON
         is_press = self._presses(report)

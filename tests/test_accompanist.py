@@ -774,6 +774,15 @@ def test_the_pacer_hears_everything_and_its_orders_are_passed_on(paced):
     assert [one.tick for one in tempi] == [0, 10, 20]
 
 
+def test_a_tap_is_for_the_pacer_alone_and_nothing_while_the_clock_stands(paced):
+    pacer = FakePacer([TempoChange(9000, 400_000_000)])
+    accompanist = paced(pacer)
+    tap = Report(ReportKind.TAP, None, 5, 0, 0, 0, 0, 0)
+    assert accompanist.hear(tap) == []
+    assert accompanist.hear(replace(tap, tick=7)) == pacer.orders
+    assert pacer.heard == [(0, 0, 7)]
+
+
 def test_it_does_not_come_in_before_the_tempo_is_found(paced):
     pacer = FakePacer(is_settled=False)
     core = Core(paced(pacer)).start().play(notes(MELODY), 3 * BAR)

@@ -53,12 +53,12 @@ def pace(tables):
     return make
 
 
-def play(pacer, seconds, key=60, status=ON, value=80):
+def play(pacer, seconds, key=60, status=ON, value=80, kind=ReportKind.MIDI):
     """Let the core report a note, and check what is ordered."""
     frame = round(seconds * RATE)
     before = pacer.timeline
     tick = before.frame_to_tick(frame)
-    report = Report(ReportKind.MIDI, tick, frame, 0, status, key, value, 0)
+    report = Report(kind, tick, frame, 0, status, key, value, 0)
     orders = pacer.hear(report, tick)
     for order in orders:
         assert isinstance(order, TempoChange)
@@ -151,6 +151,15 @@ def test_four_taps_count_in(pace, meter, period):
     beats = beats_of(pacer, 4, ticks=meter.pulse_ticks)
     wanted = [(TAPS + n) * period for n in range(4)]
     assert beats == pytest.approx(wanted, abs=0.002)
+
+
+def test_taps_that_are_no_midi_count_in_too(pace):
+    pacer = pace(Told.TAPS, tick=-TAPS * BEAT, ns=3_000_000_000)
+    for number in range(TAPS):
+        assert not pacer.is_counted_in
+        play(pacer, number * 0.5, 0, 0, 0, ReportKind.TAP)
+    assert pacer.is_counted_in
+    assert beats_of(pacer, 4) == pytest.approx([2, 2.5, 3, 3.5], abs=0.002)
 
 
 def test_a_tap_that_is_far_off_begins_the_count_anew(pace):

@@ -49,6 +49,7 @@ void engine_change_rate(engine *e, int64_t rate, void *synth);
 void engine_mix(engine *e, float gain, float solo_gain, float reverb, bool click);
 void engine_ask_panic(engine *e);
 void engine_ask_release(engine *e);
+void engine_ask_tap(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);
@@ -69,7 +70,7 @@ enum { START_COUNT_IN = ..., START_FIRST_NOTE = ..., START_TRANSPORT = ...,
        START_MIDI_CLOCK = ..., START_TAPS = ... };
 enum { HEARD_MIDI = ..., HEARD_CUTOFF = ..., HEARD_STARTED = ..., HEARD_STOPPED = ...,
        HEARD_APPLIED = ..., HEARD_DROPPED = ..., HEARD_LOST = ..., PLAYED_MIDI = ...,
-       HEARD_TEMPO = ... };
+       HEARD_TEMPO = ..., HEARD_TAP = ... };
 enum { ORDER_REPLACE = ..., ORDER_NOTE = ..., ORDER_CUTOFF = ..., ORDER_TEMPO = ...,
        ORDER_PROGRAM = ... };
 enum { FLAG_CUT = ..., FLAG_DEADLINE = ..., FLAG_TIE = ..., FLAG_VAMP = ... };

@@ -230,6 +230,10 @@ class Engine:
         """Release the soloist's notes in the next cycle; the plan goes on."""
         lib.engine_ask_release(self._engine)
 
+    def ask_tap(self) -> None:
+        """Report a tap at the start of the next cycle; it may begin a count-in."""
+        lib.engine_ask_tap(self._engine)
+
     def mix(self, gain: float, solo_gain: float, reverb: float, click: bool) -> None:
         """Change gains, reverb and whether it clicks, from the next cycle on."""
         lib.engine_mix(self._engine, gain, solo_gain, reverb, click)

@@ -125,6 +125,8 @@ static void disturb_the_clock(stage *s, int64_t now, uint32_t nframes)
         s->io.transport_ns_per_quarter = any(6000000, INT64_C(3000000000));
     if (once_in(500))
         engine_ask_release(s->e);
+    if (once_in(500))
+        engine_ask_tap(s->e);
     if (once_in(5000) && s->silent)
         engine_change_rate(s->e, once_in(2) ? 44100 : RATE, NULL);
     engine_answer(s->e, engine_posts(s->e));

@@ -299,6 +299,32 @@ static void a_tap_on_pedal_or_key_starts_the_clock(void)
     }
 }
 
+/* What is no MIDI, such as a terminal, taps at the start of the next cycle. */
+static void a_tap_from_elsewhere_begins_a_count_in_and_nothing_else(void)
+{
+    engine_settings settings = plain_settings();
+    settings.start_mode = START_TAPS;
+    settings.start_tick = -4 * 1920;
+    stage *s = new_stage(&settings);
+    stage_cycle(s, 64);
+    CHECK(!s->e->rolling);
+    engine_ask_tap(s->e);
+    stage_cycle(s, 64);
+    stage_cycle(s, 64);
+    report_record r[4];
+    CHECK(engine_heard(s->e, r, 4) == 2);
+    CHECK(r[0].kind == HEARD_STARTED && r[0].tick == -4 * 1920 && r[0].frame == 64);
+    CHECK(r[1].kind == HEARD_TAP && r[1].tick == -4 * 1920 && r[1].frame == 64);
+    stage_free(s);
+    settings.start_mode = START_FIRST_NOTE;
+    s = new_stage(&settings);
+    engine_ask_tap(s->e);
+    stage_cycle(s, 64);
+    CHECK(engine_heard(s->e, r, 4) == 1);
+    CHECK(r[0].kind == HEARD_TAP && r[0].tick == NO_TICK && !s->e->rolling);
+    stage_free(s);
+}
+
 static engine_settings following(void)
 {
     engine_settings settings = clicking();
@@ -822,6 +848,7 @@ int main(void)
     RUN(click_and_drums_share_keys_and_leave_nothing_behind);
     RUN(the_first_note_is_beat_one_of_the_bar_less_the_pickup);
     RUN(a_tap_on_pedal_or_key_starts_the_clock);
+    RUN(a_tap_from_elsewhere_begins_a_count_in_and_nothing_else);
     RUN(the_transport_starts_stops_and_relocates);
     RUN(a_relocation_is_told_as_a_stop_and_a_start);
     RUN(a_full_midi_out_delays_the_stop_of_the_transport_until_all_is_released);

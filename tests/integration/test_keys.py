@@ -30,6 +30,39 @@ def test_space_taps_the_tempo_and_the_terminal_is_left_as_it_was(
         os.close(near)
 
 
+def test_space_counts_in(jack_server, play_live):
+    far, near = os.openpty()
+    try:
+        taps = ("--keys", "--start", "taps")
+        program = play_live(jack_server.name, *taps, stdin=near)
+        for _ in range(4):
+            os.write(far, b" ")
+            time.sleep(0.4)
+        program.wait_until(
+            lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
+        )
+        program.end()
+    finally:
+        os.close(far)
+        os.close(near)
+
+
+def test_space_before_the_first_note_is_answered_in_one_line(jack_server, play_live):
+    far, near = os.openpty()
+    try:
+        program = play_live(
+            jack_server.name, "--keys", "--start", "first-note", stdin=near
+        )
+        os.write(far, b" ")
+        program.wait_until(
+            lambda: "a tap is heard once a note has begun" in program.stderr, "a line"
+        )
+        program.end()
+    finally:
+        os.close(far)
+        os.close(near)
+
+
 def test_without_a_terminal_it_says_so_in_one_line(jack_server, run_jackcomp):
     ended = run_jackcomp("--server", jack_server.name, "--keys")
     assert ended.returncode == 1

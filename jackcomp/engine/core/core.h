@@ -43,7 +43,7 @@ enum { AUDIO_LEFT, AUDIO_RIGHT, AUDIO_SOLO_LEFT, AUDIO_SOLO_RIGHT, AUDIO_CLICK,
 enum { PART_CHORDS, PART_BASS, PART_PAD, PART_GUITAR, PART_DRUMS, PART_CLICK };
 enum { START_COUNT_IN, START_FIRST_NOTE, START_TRANSPORT, START_MIDI_CLOCK, START_TAPS };
 enum { HEARD_MIDI = 1, HEARD_CUTOFF, HEARD_STARTED, HEARD_STOPPED, HEARD_APPLIED,
-       HEARD_DROPPED, HEARD_LOST, PLAYED_MIDI, HEARD_TEMPO };
+       HEARD_DROPPED, HEARD_LOST, PLAYED_MIDI, HEARD_TEMPO, HEARD_TAP };
 enum { ORDER_REPLACE = 1, ORDER_NOTE, ORDER_CUTOFF, ORDER_TEMPO, ORDER_PROGRAM };
 enum { FLAG_CUT = 1,       /* replace: end what sounds at its first tick */
        FLAG_DEADLINE = 2,  /* replace: drop the batch when it comes too late */
@@ -215,6 +215,7 @@ struct engine {
     _Atomic uint32_t panic_asked, panic_done;
     _Atomic uint32_t stop_asked, stop_done;
     _Atomic uint32_t solo_asked, solo_done; /* to release the soloist's notes */
+    _Atomic uint32_t taps_asked, taps_done; /* beats from elsewhere than midi_in */
     _Atomic uint32_t posts, answered; /* cycles with something for the worker */
     _Atomic float gain_asked, solo_gain_asked, reverb_asked; /* for the settings */
     _Atomic int click_asked;
@@ -263,6 +264,7 @@ void engine_change_rate(engine *e, int64_t rate, void *synth);
 void engine_mix(engine *e, float gain, float solo_gain, float reverb, bool click);
 void engine_ask_panic(engine *e);
 void engine_ask_release(engine *e);
+void engine_ask_tap(engine *e);
 void engine_ask_stop(engine *e);
 bool engine_has_panicked(engine *e);
 bool engine_has_stopped(engine *e);

@@ -334,6 +334,18 @@ static void hear(engine *e, const cycle_io *io, const midi_message *m)
         sound_gesture(e, status, key, value);
 }
 
+/* A tap that comes by no port may begin to count in too. */
+static void hear_tap(engine *e, const cycle_io *io)
+{
+    uint32_t asked = atomic_load_explicit(&e->taps_asked, memory_order_acquire);
+    if (asked == atomic_load_explicit(&e->taps_done, memory_order_relaxed))
+        return;
+    atomic_store_explicit(&e->taps_done, asked, memory_order_relaxed);
+    if (!e->rolling && e->settings.start_mode == START_TAPS)
+        start_alone(e, io->frame);
+    engine_report(e, HEARD_TAP, tick_at(e, io->frame), io->frame, 0, (uint8_t[4]){0});
+}
+
 /* How far the messages of this cycle were read. */
 typedef struct {
     uint32_t solo, control;
@@ -464,6 +476,7 @@ void engine_cycle(engine *e, cycle_io *io)
         sync_transport(e, io);
         if (!e->rolling && e->settings.start_mode == START_COUNT_IN && !e->waits)
             start_alone(e, io->frame);
+        hear_tap(e, io);
     }
     inbox in = {0};
     if (e->stopped)

@@ -198,6 +198,12 @@ void engine_ask_release(engine *e)
     atomic_fetch_add_explicit(&e->solo_asked, 1, memory_order_release);
 }
 
+/* A beat from whatever is not MIDI: heard at the start of the next cycle. */
+void engine_ask_tap(engine *e)
+{
+    atomic_fetch_add_explicit(&e->taps_asked, 1, memory_order_release);
+}
+
 void engine_ask_panic(engine *e)
 {
     atomic_fetch_add_explicit(&e->panic_asked, 1, memory_order_release);
