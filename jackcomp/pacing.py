@@ -43,6 +43,10 @@ SURE = 0.15
 SETTLED, SETTLED_ONSETS, SETTLED_BEATS = 0.6, 4, 3
 """Confidence, onsets in a row, and beats since the first, before the band comes in."""
 
+NUMBERED_BEATS = 16
+"""So long after the first note whole beats are made up for, too: who plays at another
+tempo than he has told is met on his bar lines."""
+
 LEAD_MARGIN = 1.3
 """The lead still holds when the tempo has risen so much since it was counted."""
 
@@ -362,12 +366,32 @@ class Pacer:
         """
         self.period = pulse.period * self._pulse_ticks / ticks
         tick, since = self._free(heard, pulse)
-        ahead = (since - tick / ticks + 0.5) % 1.0 - 0.5
+        number = self._number(pulse, ticks)
+        ahead = since - tick / ticks
+        if number is None:
+            ahead = (ahead + 0.5) % 1.0 - 0.5
+        else:
+            ahead += number
         reach = REACH if self.is_settled else SEARCH_REACH
         beats = max(2.0 ** (1 - 2 * self._steering.tightness), abs(ahead) / reach)
         travel = beats + ahead
         level = tick + round(travel * ticks)
         return self._change((tick, self.period * beats / travel), (level, self.period))
+
+    def _number(self, pulse: Pulse, ticks: int) -> int | None:
+        """Count the pulse's beat from the clock's beat 0, or give None.
+
+        For as long as one tempo still reaches back to the first note, if that note was
+        where the clock had it. Later the clock has the number, and only the phase is
+        in question.
+        """
+        if self._first_note is None or pulse.confidence < SETTLED:
+            return None
+        is_told = self._steering.told in (Told.FIRST_BEAT, Told.COUNT_IN)
+        since_first = self._beats_since_first(pulse)
+        if not is_told or not 0 <= since_first <= NUMBERED_BEATS:
+            return None
+        return round(self._first_note[1] / ticks + since_first)
 
     def _place(
         self, heard: int, pulse: Pulse, ticks: int, beat_tick: int

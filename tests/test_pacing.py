@@ -130,6 +130,14 @@ def test_a_rest_holds_the_tempo(pace):
     assert lengths[0] == pytest.approx(0.47, rel=0.03)
 
 
+@pytest.mark.parametrize("told", [Told.FIRST_BEAT, Told.COUNT_IN])
+@pytest.mark.parametrize("period", [0.43, 0.46, 0.54, 0.58])
+def test_another_tempo_than_the_told_one_loses_no_beat(pace, told, period):
+    pacer = pace(told)
+    times = play_tune(pacer, lambda _: period, bars=8)
+    assert beats_of(pacer, 32)[-8:] == pytest.approx(times[-8:], abs=0.08)
+
+
 def test_a_fixed_clock_never_moves(pace):
     pacer = pace(follows=False)
     before = pacer.timeline
