@@ -1,10 +1,11 @@
 """The full Chordonomicon file, streamed: ``python -m export.chordonomicon FILE``.
 
 ``chordonomicon_v2.csv`` has a song to a line; its column ``chords`` has chord symbols
-and section tags: ``<intro_1> C <verse_1> Amin Fsmaj7 C/G Csno3d``. ``s`` is a sharp.
-There are no durations, so each chord is taken for a bar of 4/4. jackcomp ships
-nothing of that file: its licence, and what may be done with a model that learnt from
-it, is for whoever downloads it to check.
+and section tags: ``<intro_1> C <verse_1> Amin Fsmaj7 C/G Csno3d``. ``s`` is a sharp,
+``dim7`` is half-diminished and ``dimb7`` the diminished seventh. There are no
+durations, so each chord is taken for a bar of 4/4. jackcomp ships nothing of that
+file: its licence, and what may be done with a model that learnt from it, is for
+whoever downloads it to check.
 
 The file is read in *laps* of some thousand songs, and no more than one lap is held in
 memory. A lap has the same songs in every run. The command reads a file through, and
@@ -13,7 +14,9 @@ says how fast that went and what it found.
 References
 ----------
 Kantarelis, Thomas, Lyberatos, Dervakos and Stamou, "CHORDONOMICON: A Dataset of 666,000
-Songs and their Chord Progressions", 2024.
+Songs and their Chord Progressions", 2024. What its symbols mean is in
+``mirex_mapping.txt`` and ``chords_mapping.csv`` of
+github.com/spyroskantarelis/chordonomicon.
 """
 
 import argparse
@@ -199,7 +202,7 @@ def _tones(symbol: str, kind: str) -> set[int]:
             sign = part.replace(number, "")
             added.add(_ADDED.get(sign + number, _ADDED[number]))
         if number in ("7", "9", "11", "13") and (seventh is None or number == "7"):
-            seventh = 11 if before == "maj" else 9 if before == "dim" else 10
+            seventh = 11 if before == "maj" else 10
         if part == "b7":
             seventh = 9
     if seventh is not None:

@@ -20,10 +20,11 @@ SECTIONS = ("intro", "verse", "chorus", "bridge", "outro")
 ROOTS = ("C", "Cs", "D", "Eb", "E", "F", "Fs", "G", "Ab", "A", "Bb", "B")
 KINDS = {
     "maj": "",
-    "hdim7": "min7b5",
-    "maj6": "6",
-    "min6": "min6",
-    **{name: name for name in ("min", "7", "maj7", "min7", "dim", "dim7", "aug")},
+    "hdim7": "dim7",
+    "dim7": "dimb7",
+    "maj6": "add13",
+    "min6": "minadd13",
+    **{name: name for name in ("min", "7", "maj7", "min7", "dim", "aug")},
     "sus2": "sus2",
     "sus4": "sus4",
     "7sus4": "7sus4",

@@ -14,9 +14,10 @@ SYMBOLS = """
 C C:maj       Amin A:min     Fsmaj7 F#:maj7  C/G C:maj        Csno3d Db:maj
 Bb7 Bb:7      Csus4 C:sus4   Ebsus2 Eb:sus2  Cssus4 Db:sus4   Gmin7 G:min7
 A13 A:7       Dadd9 D:maj    A9 A:7          Amaj9 A:maj7     Amin9 A:min7
-C7b9 C:7      Cb9 C:7        C11s C:7        Ddim D:dim       Ddim7 D:dim7
+C7b9 C:7      Cb9 C:7        C11s C:7        Ddim D:dim       Ddimb7 D:dim7
 Eaug E:aug    F6 F:maj6      Bmin7b5 B:hdim7 Dmin6 D:min6     Cminmaj7 C:min
 C1311s C:7    C7sus4 C:sus4(b7) G7sus4/D G:sus4(b7) Cmaj13s911s C:maj7
+Ddim7 D:hdim7 Ddim9 D:hdim7  Ddim11 D:hdim7  Ddimb9 D:hdim7   Ddim11b9 D:hdim7
 """
 
 
@@ -28,6 +29,14 @@ def test_symbols_are_read(symbol, label):
 @pytest.mark.parametrize("chord", range(NO_CHORD_INDEX))
 def test_what_the_imitation_spells_is_read_back(chord):
     assert read_symbol(spell(chord)) == chord
+
+
+@pytest.mark.parametrize(
+    ("label", "symbol"),
+    [("D:hdim7", "Ddim7"), ("D:dim7", "Ddimb7"), ("D:maj6", "Dadd13")],
+)
+def test_the_imitation_spells_as_the_file_does(label, symbol):
+    assert spell(VOCABULARY.index(label)) == symbol
 
 
 @pytest.mark.parametrize("symbol", ["H", "Cfoo", "C/", "", "Cmin/x"])
