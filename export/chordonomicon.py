@@ -2,10 +2,10 @@
 
 ``chordonomicon_v2.csv`` has a song to a line; its column ``chords`` has chord symbols
 and section tags: ``<intro_1> C <verse_1> Amin Fsmaj7 C/G Csno3d``. ``s`` is a sharp,
-``dim7`` is half-diminished and ``dimb7`` the diminished seventh. There are no
-durations, so each chord is taken for a bar of 4/4. jackcomp ships nothing of that
-file: its licence, and what may be done with a model that learnt from it, is for
-whoever downloads it to check.
+``dim7`` is half-diminished and ``dimb7`` the diminished seventh; a bass may have lost
+its letter, as in ``Gs7/``. There are no durations, so each chord is taken for a bar of
+4/4. jackcomp ships nothing of that file: its licence, and what may be done with a model
+that learnt from it, is for whoever downloads it to check.
 
 The file is read in *laps* of some thousand songs, and no more than one lap is held in
 memory. A lap has the same songs in every run. The command reads a file through, and
@@ -48,7 +48,7 @@ METER = parse_meter("4/4")
 
 # In Csus4 the s is no sharp, and Cb9 is a C with a flat ninth: there is no Cb root.
 _SYMBOL = re.compile(
-    r"(?P<root>[A-G](?:s(?!us)|(?<![CF])b)?)(?P<kind>[^/]*)(?:/(?P<bass>[A-G][sb]?))?"
+    r"(?P<root>[A-G](?:s(?!us)|(?<![CF])b)?)(?P<kind>[^/]*)(?:/(?:[A-G][sb]?)?)?"
 )
 _PART = re.compile(
     r"min|maj|dim|aug|sus2|sus4|sus|no3d|no5d|add(?:11|13|2|4|6|9)"
