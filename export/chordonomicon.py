@@ -43,6 +43,9 @@ from jackcomp.timeline.meter import parse_meter
 SOURCE = "chordonomicon"
 LAP_SONGS = 20_000
 CORRUPT_SONGS = 1000
+CORRUPT_SHARE = 0.01
+"""So many songs may be corrupt, or this share of those read, if that is more."""
+
 FULL_SIZE = 666_000
 METER = parse_meter("4/4")
 
@@ -101,7 +104,8 @@ class Laps:
             raise ConfigError(f"cannot read {path}: {error}") from error
         self.songs = count
         self._starts = starts[: -(-count // songs)]
-        self.corrupt = CorruptLines(CORRUPT_SONGS)
+        self.corrupt = CorruptLines(CORRUPT_SONGS, CORRUPT_SHARE)
+        self._read = 0
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -114,7 +118,7 @@ class Laps:
         Raises
         ------
         ConfigError
-            If there are more than `CORRUPT_SONGS` of them.
+            If there are more than `CORRUPT_SONGS` and `CORRUPT_SHARE` allow.
         """
         first = 2 + number * self._songs
         with self._path.open("rb") as file:
@@ -123,12 +127,13 @@ class Laps:
                 line = file.readline()
                 if not line:
                     return
+                self._read += 1
                 try:
                     fields = next(csv.reader([line.decode("utf-8")]))
                     sequence = to_sequence(fields[self._column])
                 except (ValueError, IndexError, StopIteration) as error:
                     what = f"corrupt song in {self._path}, line {line_number}: {error}"
-                    self.corrupt.report(what, error)
+                    self.corrupt.report(what, error, self._read)
                     continue
                 if len(sequence.chords) > len(METER.steps):
                     yield sequence

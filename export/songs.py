@@ -185,19 +185,29 @@ def read_songs(
 
 
 class CorruptLines:
-    """Reports corrupt lines on stderr, and gives up when there are too many."""
+    """Reports corrupt lines on stderr, and gives up when there are too many.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    Parameters
+    ----------
+    least : int
+        So many may be corrupt in any case.
+    share : float
+        And so many of the lines read, 0 to 1, in a long file.
+    """
+
+    def __init__(self, least: int, share: float = 0.0) -> None:
+        self._least = least
+        self._share = share
         self.count = 0
 
-    def report(self, what: str, error: Exception) -> None:
+    def report(self, what: str, error: Exception, lines_read: int = 0) -> None:
         """Say what is wrong with a line that is left out."""
         print(what, file=sys.stderr)
         self.count += 1
-        if self.count > self._limit:
+        limit = max(self._least, int(self._share * lines_read))
+        if self.count > limit:
             raise ConfigError(
-                f"{what}; more than {self._limit} lines are corrupt: mend the file"
+                f"{what}; more than {limit} lines are corrupt: mend the file"
             ) from error
 
 

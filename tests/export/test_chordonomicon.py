@@ -4,6 +4,7 @@ import re
 import numpy as np
 import pytest
 
+from export import chordonomicon
 from export.chordonomicon import Laps, read_symbol, split_of, to_sequence
 from export.imitate_chordonomicon import spell
 from jackcomp.brain.model import VOCABULARY
@@ -88,6 +89,16 @@ def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys):
 def test_too_many_corrupt_lines_are_an_error(tmp_path):
     path = write(tmp_path / "songs.csv", ["what"] * 1001)
     with pytest.raises(ConfigError, match="more than 1000 lines are corrupt"):
+        list(Laps(path).read(0))
+
+
+def test_in_a_long_file_more_lines_may_be_corrupt(tmp_path, monkeypatch):
+    monkeypatch.setattr(chordonomicon, "CORRUPT_SONGS", 2)
+    hundred = ["C F"] * 99 + ["what"]
+    path = write(tmp_path / "songs.csv", hundred * 4)
+    assert len(list(Laps(path).read(0))) == 396
+    path = write(tmp_path / "songs.csv", [*hundred * 4, "what"])
+    with pytest.raises(ConfigError, match=r"line 402: .*more than 4 lines are corrupt"):
         list(Laps(path).read(0))
 
 
