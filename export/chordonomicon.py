@@ -90,7 +90,7 @@ class Laps:
         self._songs = songs
         try:
             with path.open("rb") as file:
-                header = next(csv.reader([file.readline().decode("utf-8")]), [])
+                header = _fields(file.readline())
                 if "chords" not in header:
                     raise ConfigError(f"{path} has no column 'chords': {header}")
                 self._column = header.index("chords")
@@ -100,11 +100,14 @@ class Laps:
                     count += 1
                     if count % songs == 0:
                         starts.append(file.tell())
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise ConfigError(f"cannot read {path}: {error}") from error
+        if not count:
+            raise ConfigError(f"{path} has no songs: expected one to a line")
         self.songs = count
         self._starts = starts[: -(-count // songs)]
         self.corrupt = CorruptLines(CORRUPT_SONGS, CORRUPT_SHARE)
+        self.short = 0
         self._read = 0
 
     def __len__(self) -> int:
@@ -113,7 +116,8 @@ class Laps:
     def read(self, number: int) -> Iterator[ChordSequence]:
         """Give the songs of a lap, one after the other.
 
-        A line that is no song is reported and left out.
+        A line that is no song is reported and left out. A song of fewer than two
+        chords teaches nothing: it is counted in ``short`` and left out.
 
         Raises
         ------
@@ -129,14 +133,30 @@ class Laps:
                     return
                 self._read += 1
                 try:
-                    fields = next(csv.reader([line.decode("utf-8")]))
-                    sequence = to_sequence(fields[self._column])
-                except (ValueError, IndexError, StopIteration) as error:
+                    sequence = to_sequence(self._chords(line))
+                except ValueError as error:
                     what = f"corrupt song in {self._path}, line {line_number}: {error}"
                     self.corrupt.report(what, error, self._read)
                     continue
                 if len(sequence.chords) > len(METER.steps):
                     yield sequence
+                else:
+                    self.short += 1
+
+    def _chords(self, line: bytes) -> str:
+        fields = _fields(line)
+        if len(fields) <= self._column:
+            expected = self._column + 1
+            raise ValueError(f"{len(fields)} fields: expected {expected} or more")
+        return fields[self._column]
+
+
+def _fields(line: bytes) -> list[str]:
+    """Read the fields of a line; what is no CSV is a ValueError."""
+    try:
+        return next(csv.reader([line.decode("utf-8")], strict=True), [])
+    except csv.Error as error:
+        raise ValueError(f"expected a line of CSV in UTF-8: {error}") from error
 
 
 def to_sequence(text: str) -> ChordSequence:
@@ -239,9 +259,12 @@ def main() -> int:
         return 1
     seconds = time.monotonic() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    full = seconds * FULL_SIZE / max(laps.songs, 1)
+    full = seconds * FULL_SIZE / laps.songs
     print(f"{laps.songs} songs in {len(laps)} laps, {steps} steps, by split {counts}")
-    print(f"{laps.corrupt.count} lines left out; most memory {peak:.0f} MB")
+    print(
+        f"{laps.corrupt.count} corrupt lines and {laps.short} songs of fewer than two "
+        f"chords left out; most memory {peak:.0f} MB"
+    )
     print(
         f"read in {seconds:.0f} s; {FULL_SIZE} songs would take {full / 60:.1f} minutes"
     )

@@ -338,7 +338,9 @@ def main() -> int:
                     (folder / name).unlink(missing_ok=True)
             workers.wait()
             laps = Laps(options.chordonomicon) if options.chordonomicon else None
-            settings = dataclasses.replace(settings, laps=len(laps) if laps else 0)
+            settings = dataclasses.replace(
+                settings, laps=len(laps) if laps is not None else 0
+            )
             trainer = Trainer(settings, folder, workers)
             best = trainer.run(
                 read_split("train", settings), read_split("valid", settings), laps

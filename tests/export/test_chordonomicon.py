@@ -1,11 +1,12 @@
 import csv
 import re
+import sys
 
 import numpy as np
 import pytest
 
 from export import chordonomicon
-from export.chordonomicon import Laps, read_symbol, split_of, to_sequence
+from export.chordonomicon import Laps, main, read_symbol, split_of, to_sequence
 from export.imitate_chordonomicon import spell
 from jackcomp.brain.model import VOCABULARY
 from jackcomp.errors import ConfigError
@@ -86,6 +87,39 @@ def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys):
     assert f"corrupt song in {path}, line 3: cannot read chord symbol 'what'" in said
 
 
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        (b"3,C F\rG", "line of CSV in UTF-8: new-line character"),
+        (b'3,"C F', "line of CSV in UTF-8: unexpected end"),
+        (b"3," + b"C " * 70_000, "line of CSV in UTF-8: field larger than"),
+        (b"3,C \xff F", "'utf-8' codec"),
+        (b"3", "1 fields: expected 2 or more"),
+        (b"", "0 fields: expected 2 or more"),
+    ],
+    ids=["return", "quote", "long", "utf-8", "short", "empty"],
+)
+def test_a_damaged_line_is_named_and_left_out(tmp_path, capsys, line, why):
+    path = tmp_path / "songs.csv"
+    path.write_bytes(b"id,chords\n1,C F G\n" + line + b"\n2,C F G\n")
+    laps = Laps(path)
+    assert len(list(laps.read(0))) == 2
+    assert laps.corrupt.count == 1
+    said = capsys.readouterr().err
+    assert f"corrupt song in {path}, line 3: " in said
+    assert why in said
+    assert said.count("\n") == 1
+
+
+def test_songs_of_no_chords_and_of_one_are_counted(tmp_path, monkeypatch, capsys):
+    path = write(tmp_path / "songs.csv", ["C F", "", "<verse_1>", "<verse_1> C", "D G"])
+    monkeypatch.setattr(sys, "argv", ["chordonomicon", str(path)])
+    assert main() == 0
+    said = capsys.readouterr()
+    assert "0 corrupt lines and 3 songs of fewer than two chords left out" in said.out
+    assert said.err == ""
+
+
 def test_too_many_corrupt_lines_are_an_error(tmp_path):
     path = write(tmp_path / "songs.csv", ["what"] * 1001)
     with pytest.raises(ConfigError, match="more than 1000 lines are corrupt"):
@@ -109,3 +143,12 @@ def test_another_table_is_refused(tmp_path):
         Laps(path)
     with pytest.raises(ConfigError, match="cannot read"):
         Laps(tmp_path / "nowhere.csv")
+    path.write_bytes(b"id,ch\rords\n1,C F\n")
+    with pytest.raises(ConfigError, match=r"cannot read .*other.csv: .*new-line"):
+        Laps(path)
+
+
+def test_a_file_without_songs_is_refused(tmp_path):
+    path = write(tmp_path / "songs.csv", [])
+    with pytest.raises(ConfigError, match=r"songs.csv has no songs: expected"):
+        Laps(path)
