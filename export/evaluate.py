@@ -80,10 +80,8 @@ def evaluate(
     """
     songs = read_songs(files, split, source, limit)
     for song in songs:
-        if not song.melody or not song.spans:
-            raise ConfigError(
-                f"song {song.id} has no melody or no chords: give leadsheets files"
-            )
+        if not song.melody:
+            raise ConfigError(f"song {song.id} has no melody: give leadsheets files")
     measured = list(tqdm(_measure(songs, rows, jobs), total=len(songs), unit="song"))
     timed = [song.rows[TIMED_ROW] for song in measured if TIMED_ROW in song.rows]
     thinking_ms = [ns / 1e6 for judged in timed for ns in judged.thinking_ns]

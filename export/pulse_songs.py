@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export.songs import SPLITS, read_lines
+from export.song_checks import NOT_A_SONG, SPLITS, explain, read_split
+from export.songs import read_lines
 from jackcomp.errors import ConfigError
 
 JITTER_SECONDS = 0.020
@@ -132,12 +133,11 @@ def read_exact_songs(paths: Sequence[Path], split: str = "all") -> list[TimedSon
         for number, line in enumerate(read_lines(path), start=1):
             try:
                 record = json.loads(line)
-                if "timing" in record and split in ("all", record["split"]):
+                if "timing" in record and split in ("all", read_split(record)):
                     songs.append(_read_timed_song(record))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                what = f"no field {error}" if isinstance(error, KeyError) else error
+            except NOT_A_SONG as error:
                 raise ConfigError(
-                    f"corrupt song in {path}, line {number}: {what}"
+                    f"corrupt song in {path}, line {number}: {explain(error)}"
                 ) from error
     return songs
 

@@ -21,11 +21,19 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from export.song_checks import (
+    LONGEST_QUARTERS,
+    NOT_A_SONG,
+    SPLITS,
+    check_record,
+    explain,
+    read_beat_unit,
+    read_split,
+)
 from jackcomp.errors import ConfigError
 from jackcomp.theory.chord import parse_harte
 from jackcomp.theory.key import Key
@@ -43,7 +51,6 @@ CORPUS_FILES = tuple(
     )
 )
 LEADSHEET_FILES = tuple(path for path in CORPUS_FILES if "leadsheets" in path.name)
-SPLITS = ("train", "valid", "test")
 MODES = ("major", "minor")
 CORRUPT_LINES = 10
 """So many lines may be corrupt in all files together."""
@@ -169,12 +176,12 @@ def read_songs(
         for number, line in enumerate(read_lines(path), start=1):
             try:
                 record = json.loads(line)
-                chosen = split in ("all", record["split"])
+                chosen = split in ("all", read_split(record))
                 if chosen and source in (None, record["source"]):
                     songs.append(_read_song(record))
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
-                what = f"no field {error}" if isinstance(error, KeyError) else error
-                corrupt.report(f"corrupt song in {path}, line {number}: {what}", error)
+            except NOT_A_SONG as error:
+                what = f"corrupt song in {path}, line {number}: {explain(error)}"
+                corrupt.report(what, error)
     if not songs:
         raise ConfigError(
             f"no songs of split {split!r}, source {source!r} in the files"
@@ -211,29 +218,35 @@ class CorruptLines:
             ) from error
 
 
-def read_lines(path: Path) -> Iterator[str]:
+def read_lines(path: Path) -> Iterator[bytes]:
     """Give the lines of a file, unpacked; a broken file is one clear error."""
     opened = gzip.open if path.suffix == ".gz" else open
     try:
-        with opened(path, "rt", encoding="utf-8") as file:
+        with opened(path, "rb") as file:
             yield from file
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise ConfigError(f"cannot read corpus file {path}: {error}") from error
 
 
 def _read_song(record: dict[str, Any]) -> Song:
     """Turn one record of the schema into ticks, indices and keys."""
+    check_record(record)
     written = record.get("meter") or {
         **dict(zip(("num", "den"), record["time_signature"].split("/"), strict=True)),
         "downbeat_offset": 0,
     }
     meter = parse_meter(f"{written['num']}/{written['den']}")
     # In pop909 a beat may be a dotted quarter; everywhere else it is a quarter.
-    ticks_per_beat = Fraction(written.get("beat_unit", 1)) * TICKS_PER_QUARTER
+    ticks_per_beat = read_beat_unit(written.get("beat_unit", 1)) * TICKS_PER_QUARTER
     offset = written["downbeat_offset"]
 
     def tick(beat: float) -> int:
-        return round((beat - offset) * ticks_per_beat)
+        ticks = (beat - offset) * ticks_per_beat
+        if not abs(ticks) <= LONGEST_QUARTERS * TICKS_PER_QUARTER:
+            raise ValueError(
+                f"beat {beat}: expected one within {LONGEST_QUARTERS} quarters"
+            )
+        return round(ticks)
 
     spans = tuple(
         ChordSpan(tick(start), tick(start + length), label, _index_of_label(label))
@@ -248,7 +261,7 @@ def _read_song(record: dict[str, Any]) -> Song:
         (tick(beat), parse_meter(f"{num}/{den}"))
         for beat, num, den in written.get("changes") or ()
     ]
-    end = max((span.end for span in spans), default=0)
+    end = max(span.end for span in spans)
     tempo = record["tempo_bpm"]
     return Song(
         id=record["id"],

@@ -1,5 +1,6 @@
 import gzip
 import json
+import math
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,11 @@ def lead_sheet(
     chords: list[list[Any]], meter: dict[str, Any], **fields: Any
 ) -> dict[str, Any]:
     return chart(chords, meter={"downbeat_offset": 0, **meter}, **fields)
+
+
+def waltz(beat_unit: Any = 1, **fields: Any) -> dict[str, Any]:
+    meter = {"num": 3, "den": 4, "beat_unit": beat_unit}
+    return lead_sheet([[0, 3, "C:maj"]], meter, **fields)
 
 
 def write(path: Path, records: list[Any]) -> Path:
@@ -191,7 +197,23 @@ def test_songs_are_chosen_by_split_source_and_limit(tmp_path):
         (json.dumps(chart([[0, None, "C:maj"]])), "unsupported operand"),
         (json.dumps(chart([[0, 4, "C:maj"]], time_signature="4")), "argument 2"),
         (json.dumps(chart([[0, 4, "C:maj"]], time_signature="4/5")), "meter"),
+        (json.dumps(chart([[0, math.inf, "C:maj"]])), "beat inf: expected one within"),
+        (json.dumps(chart([[0, math.nan, "C:maj"]])), "lasts nan: expected more"),
+        (json.dumps(chart([[0, 4e9, "C:maj"]])), "beat 4000000000.0: expected one"),
+        (json.dumps(chart([[0, 4, "C:maj"], [4, -4, "G:7"]])), "lasts -4: expected"),
+        (json.dumps(chart([[0, 8, "C:maj"], [4, 4, "G:7"]])), "before beat 8, where"),
+        (json.dumps(chart([[4, 4, "C:maj"], [0, 4, "G:7"]])), "before beat 8, where"),
+        (json.dumps(chart([])), "no chords: expected [[start"),
+        (json.dumps(chart([[0, 4, "C:maj"]], split="tran")), "'tran': expected one of"),
+        (json.dumps(chart([[0, 4, "C:maj"]], source=["irb"])), "'source' is ['irb']"),
+        (json.dumps(chart([[0, 4, "C:maj"]], tempo_bpm=-5)), "tempo -5: expected"),
+        (json.dumps(waltz(beat_unit="1/0")), "beat unit '1/0': expected quarters"),
+        (json.dumps(waltz(beat_unit=0)), "beat unit 0: expected quarters"),
+        (json.dumps(waltz(melody=[[0, 1, 128, None]])), "note 128 at beat 0"),
+        (json.dumps(waltz(melody=[[0, -1, 60, None]])), "at beat 0 lasts -1"),
+        ("[" * 100_000, "maximum recursion depth"),
     ],
+    ids=lambda text: text[-40:],
 )
 def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys, line, why):
     path = write(tmp_path / "songs.jsonl.gz", [chart([[0, 4, "C:maj"]]), line])
@@ -200,6 +222,20 @@ def test_a_corrupt_line_is_named_and_left_out(tmp_path, capsys, line, why):
     assert f"{path}, line 2: " in said
     assert why in said
     assert said.count("\n") == 1
+
+
+def test_a_byte_that_is_no_text_costs_its_line_alone(tmp_path, capsys):
+    good = json.dumps(chart([[0, 4, "C:maj"]])).encode()
+    path = tmp_path / "songs.jsonl"
+    path.write_bytes(b"\n".join([good, good.replace(b"CC0", b"\xff"), good]))
+    assert len(read_songs([path])) == 2
+    said = capsys.readouterr().err
+    assert f"{path}, line 2: 'utf-8' codec can't decode byte 0xff" in said
+
+
+def test_chords_may_overlap_by_a_rounding(read):
+    song = read(chart([[0, 2.0001, "C:maj"], [2, 2, "G:7"]]))
+    assert [step.chord for step in song.steps()] == [index("C:maj"), index("G:7")]
 
 
 def test_too_many_corrupt_lines_are_an_error(tmp_path):
