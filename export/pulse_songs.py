@@ -26,6 +26,7 @@ DRIFT = 0.08
 DRIFT_SECONDS = 60.0
 SOURCES = ("wjazzd", "pop909", "pop909_steady")
 DEFAULT_VELOCITY = 80
+LONGEST_SECONDS = 4 * 3600
 
 Seconds = NDArray[np.float64]
 
@@ -194,6 +195,10 @@ def _read_timed_song(record: dict[str, Any]) -> TimedSong:
     if len(melody) != len(onsets) or len(onsets) < 2:
         raise ValueError(f"{len(onsets)} times for {len(melody)} notes")
     beats = np.array(timing["beat_times"], np.float64)
+    for name, times in (("onset_sec", onsets), ("beat_times", beats)):
+        wrong = times[~(np.abs(times) <= LONGEST_SECONDS)]
+        if len(wrong):
+            raise ValueError(f"{name} {wrong[0]}: expected up to {LONGEST_SECONDS} s")
     per_bar = int(meter["beats_per_bar"])
     every = range(int(meter["downbeat_offset"]), len(beats), per_bar)
     return TimedSong(

@@ -1,3 +1,5 @@
+import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -67,6 +69,27 @@ def test_songs_are_performed_the_same_way_every_time():
         assert (np.diff(a.onsets) >= 0).all()
         assert len(a.scored_beats()) > 2
     assert {song.source for song in one} == {"wjazzd", "pop909", "pop909_steady"}
+
+
+@pytest.mark.parametrize(
+    ("onset", "beat", "why"),
+    [
+        (math.inf, 1, "onset_sec inf: expected up to"),
+        (1, math.nan, "beat_times nan: expected up to"),
+        (4e9, 1, "onset_sec 4000000000.0: expected up to"),
+    ],
+)
+def test_what_is_no_time_is_refused_in_one_line(tmp_path, onset, beat, why):
+    timing = {"onset_sec": [0, onset], "beat_times": [0, beat]}
+    melody = [[0, 1, 60, None], [1, 1, 62, None]]
+    meter = {"beats_per_bar": 4, "downbeat_offset": 0}
+    record = dict.fromkeys(("id", "source", "licence"), "a") | {"split": "train"}
+    path = tmp_path / "songs.jsonl"
+    path.write_text(
+        json.dumps({**record, "timing": timing, "melody": melody, "meter": meter})
+    )
+    with pytest.raises(ConfigError, match=f"songs.jsonl, line 1: {why}"):
+        read_timed_songs([path])
 
 
 @pytest.mark.slow
