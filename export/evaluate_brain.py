@@ -332,6 +332,7 @@ def main() -> int:
         ),
         print_report,
         options.json,
+        options.plots,
     )
 
 

@@ -341,6 +341,7 @@ def main(arguments: Iterable[str] | None = None) -> int:
         ),
         print_report,
         options.json,
+        options.plots,
     )
 
 

@@ -3,12 +3,13 @@
 import argparse
 import json
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from export.songs import SPLITS
-from jackcomp.errors import JackcompError
+from jackcomp.errors import ConfigError, JackcompError
 
 Report = dict[str, Any]
 
@@ -37,11 +38,54 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def report_on(
-    measure: Callable[[], Report], show: Callable[[Report], None], file: Path | None
-) -> int:
-    """Measure, print and write; return the exit code. A mistake is one line."""
+def check_file(file: Path) -> None:
+    """Refuse a file that cannot be written, before the work and not after it.
+
+    Raises
+    ------
+    ConfigError
+        With the system's reason.
+    """
     try:
+        is_new = not file.exists()
+        file.open("a").close()
+        if is_new:
+            file.unlink()
+    except OSError as error:
+        raise ConfigError(f"cannot write {file}: {error.strerror}") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Make a folder, and refuse one in which nothing can be written.
+
+    Raises
+    ------
+    ConfigError
+        With the system's reason.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ConfigError(f"cannot write into {folder}: {error.strerror}") from error
+
+
+def report_on(
+    measure: Callable[[], Report],
+    show: Callable[[Report], None],
+    file: Path | None,
+    plots: Path | None = None,
+) -> int:
+    """Measure, print and write; return the exit code. A mistake is one line.
+
+    Where the report goes, and the folder of the pictures that ``measure`` draws, are
+    tried before anything is measured.
+    """
+    try:
+        if plots:
+            check_folder(plots)
+        if file:
+            check_file(file)
         report = measure()
     except JackcompError as error:
         print(error, file=sys.stderr)
