@@ -40,6 +40,7 @@ from jackcomp.brain.features import encode_steps
 from jackcomp.brain.model import Brain
 from jackcomp.brain.song import SongBrain
 from jackcomp.brain.tables import load_song_tables
+from jackcomp.errors import ConfigError
 from jackcomp.theory.genre import AUTO_GENRE, GENRES
 from jackcomp.timeline.meter import parse_meter
 
@@ -77,8 +78,16 @@ def evaluate(
     plots: Path | None = None,
     rows: Sequence[str] = ROWS,
 ) -> dict[str, Any]:
-    """Measure the system and its rivals on songs; gives the report."""
+    """Measure the system and its rivals on songs; gives the report.
+
+    Raises
+    ------
+    JackcompError
+        In one line, if a file, a song or a model is no good.
+    """
     songs = to_sequences(read_songs(files, split, source, limit))
+    if not songs:
+        raise ConfigError("no song has two steps of the harmonic grid or more")
     generator = np.random.default_rng(NOISE_SEED)
     told = [
         replace(song, chords=blur(song, conditions.noise, generator)) for song in songs

@@ -88,6 +88,23 @@ def test_a_mistake_is_one_line(monkeypatch, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_songs_of_a_single_step_are_refused_in_one_line(tmp_path, monkeypatch, capsys):
+    record = {
+        **dict.fromkeys(("id", "source", "licence", "group"), "short"),
+        **dict.fromkeys(("title", "key", "tempo_bpm")),
+        "keys": [],
+        "split": "test",
+        "time_signature": "3/4",
+        "chords": [[0, 3, "C:maj"]],
+    }
+    path = tmp_path / "songs.jsonl"
+    path.write_text(json.dumps(record))
+    monkeypatch.setattr(sys, "argv", ["evaluate_brain", str(path)])
+    assert main() == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "no song has two steps of the harmonic grid or more"
+
+
 def test_measuring_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None; "
