@@ -255,7 +255,8 @@ def print_report(report: Mapping[str, Any]) -> None:
 def _print_others(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:
     """Print what has no column, over all songs."""
     for name, row in rows.items():
-        others = {k: v for k, v in row["overall"].items() if k not in COLUMNS}
+        found = row.get("overall", {})
+        others = {k: v for k, v in found.items() if k not in COLUMNS}
         if others:
             print(f"{name}:", ", ".join(f"{k} {v:.3f}" for k, v in others.items()))
     print()

@@ -442,6 +442,17 @@ def test_rivals_need_no_model(monkeypatch):
     assert report["settings"]["style"] == Settings().style
 
 
+def test_songs_without_a_key_have_a_report_too(tmp_path, capsys):
+    path, out = tmp_path / "songs.jsonl", tmp_path / "report.json"
+    path.write_text(json.dumps(record(key=None, keys=[])) + "\n", encoding="utf-8")
+    rows = ",".join(("human", *casting.KEY_FINDERS))
+    arguments = [str(path), "--split", "all", "--rows", rows, "--json", str(out)]
+    assert evaluate.main(arguments) == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert [report["rows"][row] for row in casting.KEY_FINDERS] == [{}] * 3
+    assert "human" in capsys.readouterr().out
+
+
 def test_chords_without_a_melody_are_refused_in_one_line(tmp_path, capsys):
     path = tmp_path / "songs.jsonl"
     path.write_text(json.dumps(record(melody=[])) + "\n", encoding="utf-8")
