@@ -11,6 +11,7 @@ of their own, fitted alike, in ``export/rival_memory.json``. It takes some minut
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from export.measuring import check_file
 from export.play import play_brain
 from export.rival_models import (
     RIVAL_MEMORY,
@@ -46,6 +48,7 @@ from jackcomp.brain.memory import (
 from jackcomp.brain.model import Brain
 from jackcomp.brain.song import SongBrain
 from jackcomp.brain.tables import pack_memory, to_units, unpack_memory
+from jackcomp.errors import JackcompError
 from jackcomp.tables import checksum
 from jackcomp.theory.genre import GENRES
 
@@ -71,15 +74,25 @@ class Settings:
 SETTINGS = Settings()
 
 
-def main() -> None:
-    """Count, fit, measure, and write the files."""
+def main() -> int:
+    """Read the command line, and fit. A mistake is one line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", type=Path, help="an ONNX file; the installed one")
     parser.add_argument("--out", type=Path, default=OUT, help="default: %(default)s")
     parser.add_argument("--rivals", action="store_true", help="fit those too")
     options = parser.parse_args()
     torch.set_num_threads(1)
+    try:
+        check_file(options.out)
+        fit_all(options)
+    except JackcompError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
 
+
+def fit_all(options: argparse.Namespace) -> None:
+    """Count, fit, measure, and write the files."""
     brain = Brain.load(options.model)
     train = to_sequences(read_songs(CORPUS_FILES, "train"))
     valid = to_sequences(read_songs(CORPUS_FILES, "valid"))
@@ -320,4 +333,4 @@ def pack_genres(genres: GenreTables) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
