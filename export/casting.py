@@ -7,7 +7,7 @@ the rest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -23,7 +23,8 @@ from export.key_scores import (
 from export.scores import Scores, Share, compare_labels, cut_out, score_chords
 from export.songs import ChordSpan, Song
 from export.stage import Performance, Stage
-from jackcomp.accompanist import PLAN_BARS
+from jackcomp.accompanist import PLAN_BARS, Weigh
+from jackcomp.decision.fusion import PoolWeights, weights_for
 from jackcomp.theory.chord import format_harte
 from jackcomp.theory.vocabulary import CHORDS
 
@@ -50,6 +51,8 @@ class Role:
         As for `Stage.play`.
     told_key : bool
         Whether it is told the song's key.
+    weigh : callable
+        Gives the weights of the pool, as `weights_for`.
     play : callable
         What the soloist makes of the song.
     is_moved : bool
@@ -62,9 +65,15 @@ class Role:
     mends: bool = True
     remembers: bool = True
     told_key: bool = False
+    weigh: Weigh = weights_for
     play: Callable[[Song], Song] = disturbed.as_written
     is_moved: bool = False
     one_in: int = 1
+
+
+def _hear_alone(ai_weight: float, share: float, known: float) -> PoolWeights:
+    """Give the weights of one who listens and foresees nothing."""
+    return replace(weights_for(ai_weight, share, known), brain=0.0)
 
 
 ROLES: Mapping[str, Role] = {
@@ -73,7 +82,9 @@ ROLES: Mapping[str, Role] = {
     "no_memory": Role(remembers=False),
     "no_mending": Role(mends=False),
     "no_mending_no_memory": Role(mends=False, remembers=False),
-    "ear_only": Role(settings={"ai_weight": 0.0}),
+    "no_brain": Role(weigh=_hear_alone, one_in=3),
+    "ear_only": Role(weigh=_hear_alone, remembers=False),
+    "tables_only": Role(settings={"ai_weight": 0.0}, one_in=3),
     "brain_only": Role(settings={"ai_weight": 1.0}, remembers=False),
     "oracle_key": Role(told_key=True),
     "corrected": Role(play=disturbed.state_chords),
@@ -154,6 +165,7 @@ def play_role(song: Song, row: str) -> tuple[Song, Performance]:
         remembers=role.remembers,
         plan_bars=PLAN_BARS if is_timed else 1,
         hears_anew=is_timed,
+        weigh=role.weigh,
         **settings,
     )
     return (heard if role.is_moved else song), played

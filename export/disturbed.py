@@ -23,6 +23,9 @@ TURN_BAR = 8
 """The bar, from 0, in which the soloist goes a tritone higher."""
 
 STATED_BARS = 8
+LEGATO_MS = 20.0
+"""So late are its keys released, after the next chord was struck."""
+
 LEFT_HAND = 48
 """The octave from this MIDI note on is where the left hand states its triads."""
 
@@ -47,8 +50,7 @@ def slip(song: Song) -> Song:
 def jitter(song: Song) -> Song:
     """Strike every note up to 30 ms early or late."""
     dice = _dice(song)
-    tempo = song.quarters_per_minute or DEFAULT_BPM
-    most = JITTER_MS / 60_000 * tempo * TICKS_PER_QUARTER
+    most = JITTER_MS / 60_000 * _ticks_a_minute(song)
     melody = [
         note._replace(onset=note.onset + round(dice.uniform(-most, most)))
         for note in song.melody
@@ -67,12 +69,13 @@ def double_tempo(song: Song) -> Song:
 
 
 def state_chords(song: Song) -> Song:
-    """State the true triad with the left hand in the first eight bars."""
+    """State the true triad with the left hand, legato, in the first eight bars."""
     until = bar_start(song, STATED_BARS)
+    late = round(_ticks_a_minute(song) * LEGATO_MS / 60_000)
     stated = [
         MelodyNote(
             span.start,
-            min(span.end, until) - span.start,
+            min(span.end, until) - span.start + late,
             LEFT_HAND + (pitch_class - LEFT_HAND) % 12,
             None,
         )
@@ -81,6 +84,10 @@ def state_chords(song: Song) -> Song:
         for pitch_class in triad_of(CHORDS[span.chord]).pitch_classes
     ]
     return replace(song, melody=tuple(sorted([*song.melody, *stated])))
+
+
+def _ticks_a_minute(song: Song) -> float:
+    return (song.quarters_per_minute or DEFAULT_BPM) * TICKS_PER_QUARTER
 
 
 def turn_a_tritone(song: Song) -> Song:

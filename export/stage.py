@@ -13,13 +13,14 @@ come back on the way out; what sounds while he waits counts for nothing.
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from export.songs import Bar, ChordSpan, MelodyNote, Song
 from jackcomp import duo
-from jackcomp.accompanist import PLAN_BARS, ChordChange
+from jackcomp.accompanist import PLAN_BARS, ChordChange, Weigh
 from jackcomp.config import Settings
+from jackcomp.decision.fusion import weights_for
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.hands import Split
 from jackcomp.ear.key import hold_key
@@ -119,6 +120,14 @@ class _Hearing:
     split: Split
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What an ear has said of a solo, by what it was asked."""
+
+    heard: dict[tuple[int, int, int], Heard] = field(default_factory=dict)
+    stated: dict[tuple[int, int], bool] = field(default_factory=dict)
+
+
 class _SharingEar(Ear):
     """An ear that does not work out again what another has heard in the same solo.
 
@@ -131,7 +140,7 @@ class _SharingEar(Ear):
         models: duo.Models,
         hearing: _Hearing,
         key: Key | None,
-        known: dict[tuple[int, int, int], Heard],
+        known: _Known,
     ) -> None:
         super().__init__(
             models.ear,
@@ -145,15 +154,22 @@ class _SharingEar(Ear):
     def hear(self, start_tick: int, now_tick: int, end_tick: int) -> Heard:
         """Say what was heard; see `Ear.hear`."""
         asked = (start_tick, now_tick, end_tick)
-        if asked not in self._known:
-            self._known[asked] = super().hear(*asked)
-        heard = self._known[asked]
+        if asked not in self._known.heard:
+            self._known.heard[asked] = super().hear(*asked)
+        heard = self._known.heard[asked]
         if self._held is None:
             return heard
         state = hold_key(heard.key_state, self._held)
         begun = now_tick > start_tick
         chords, expected = self._judge(heard.evidence, state, begun=begun)
         return replace(heard, chords=chords, expected=expected, key_state=state)
+
+    def is_stated(self, start_tick: int, now_tick: int) -> bool:
+        """Say whether the left hand states a chord; see `Ear.is_stated`."""
+        asked = (start_tick, now_tick)
+        if asked not in self._known.stated:
+            self._known.stated[asked] = super().is_stated(*asked)
+        return self._known.stated[asked]
 
 
 class Stage:
@@ -172,7 +188,7 @@ class Stage:
         self._settings = settings or Settings()
         self._models = duo.load_models()
         self._hearing: _Hearing | None = None
-        self._known: dict[tuple[int, int, int], Heard] = {}
+        self._known = _Known()
 
     def play(
         self,
@@ -183,6 +199,7 @@ class Stage:
         plan_bars: int = PLAN_BARS,
         period: int = PERIOD,
         hears_anew: bool = True,
+        weigh: Weigh = weights_for,
         **changed: Any,
     ) -> Performance:
         """Play a song's melody and return what sounded with it.
@@ -202,6 +219,8 @@ class Stage:
         hears_anew : bool
             Whether it hears for itself, as live. Taking over what was heard before
             changes nothing but the time that it takes.
+        weigh : callable
+            Gives the weights of the pool, as `weights_for`.
         changed
             Settings that are not those of the stage.
         """
@@ -221,6 +240,7 @@ class Stage:
             mends=mends,
             remembers=remembers,
             plan_bars=plan_bars,
+            weigh=weigh,
             explain=decisions.append,
         )
         start = Anchor(0, given.start_tick * ONE_TICK, given.ns_per_quarter, RATE)
@@ -243,7 +263,7 @@ class Stage:
     def _ear(self, given: Given, settings: Settings, anew: bool) -> Ear:
         hearing = _Hearing(given, settings.split)
         if anew or hearing != self._hearing:
-            self._hearing, self._known = hearing, {}
+            self._hearing, self._known = hearing, _Known()
         return _SharingEar(self._models, hearing, settings.key, self._known)
 
 

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import TypeAlias
 
 from jackcomp.arranger.arrange import Arrangement, Arranger, Span
 from jackcomp.arranger.voicing import Voicing
@@ -66,6 +67,8 @@ CLOSING_BARS = 2
 """Who holds a last note of the tonic for so many bars wants to end together."""
 
 SUSTAIN = 64
+
+Weigh: TypeAlias = Callable[[float, float, float], fusion.PoolWeights]
 
 _PARTS = (Part.CHORDS, Part.BASS)
 
@@ -189,6 +192,8 @@ class Accompanist:
         soon as with one who holds his last note.
     plan_bars : int
         How far a plan reaches.
+    weigh : callable
+        Gives the weights of the pool, as `fusion.weights_for`.
     explain : callable, optional
         Is given every decision.
     """
@@ -213,6 +218,7 @@ class Accompanist:
         top_pedal: int | None = None,
         notes_to_come: int | None = None,
         plan_bars: int = PLAN_BARS,
+        weigh: Weigh = fusion.weights_for,
         explain: Callable[[Decision], None] | None = None,
     ) -> None:
         self._ear = ear
@@ -233,6 +239,7 @@ class Accompanist:
         self._listen_ticks = listen_beats * meter.beat_ticks
         self._top_pedal = top_pedal
         self._notes_to_come = notes_to_come
+        self._weigh = weigh
         self._explain = explain
         self._generation = 0
         self.changes: list[ChordChange] = []
@@ -471,7 +478,8 @@ class Accompanist:
                 # The ear keeps up: who comes back after an hour is heard at once.
                 self._ear.hear(moment.start, moment.cutoff, moment.end)
         elif moment.point is Point.LATE:
-            if self._now is not None and self._is_stated(moment):
+            is_stated = self._ear.is_stated(moment.start, moment.cutoff)
+            if self._now is not None and is_stated:
                 orders = self._decide(moment)
         elif self._now is not None and self._is_over(moment):
             orders = self._end(moment, self._now)
@@ -491,7 +499,7 @@ class Accompanist:
             heard.stated,
             heard.share,
         )
-        weights = fusion.weights_for(self.ai_weight, heard.share, heard.left_share)
+        weights = self._weigh(self.ai_weight, heard.share, heard.left_share)
         pooled = fusion.pool(self._foresight.expected, evidence, weights)
         recalled = NO_RECOLLECTION
         if self._remembers:
@@ -509,11 +517,6 @@ class Accompanist:
         own = fusion.settle(belief.pooled, belief.pooled, 0.0, heard.stated)
         self._memory.close(moment.step, heard.opinion.sketch, own)
         self._foresight.close(moment.step, belief.chords)
-
-    def _is_stated(self, moment: Moment) -> bool:
-        """Whether the left hand has struck something since the moment before."""
-        heard = self._ear.hear(moment.start, moment.cutoff, moment.end)
-        return bool(heard.stated.any())
 
     def _may_enter(self, moment: Moment) -> bool:
         """Whether to come in: on a line, with bass and all, once it is sure enough."""

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from jackcomp.accompanist import PLAN_BARS, Accompanist
+from jackcomp.accompanist import PLAN_BARS, Accompanist, Weigh
 from jackcomp.arranger.arrange import Arranger
 from jackcomp.arranger.pattern import Style, load_style
 from jackcomp.brain.model import Brain
 from jackcomp.brain.song import SongBrain
 from jackcomp.brain.tables import SongTables, load_song_tables
 from jackcomp.config import Settings
+from jackcomp.decision.fusion import weights_for
 from jackcomp.decision.policy import Decision
 from jackcomp.ear.listen import Ear
 from jackcomp.ear.listener import load_listener
@@ -111,6 +112,7 @@ def build_accompanist(
     remembers: bool = True,
     plan_bars: int = PLAN_BARS,
     notes_to_come: int | None = None,
+    weigh: Weigh = weights_for,
     explain: Callable[[Decision], None] | None = None,
 ) -> Accompanist:
     """Load the style, and the models unless they are given; join the rooms.
@@ -138,6 +140,7 @@ def build_accompanist(
         top_pedal=PEDALS[settings.top_pedal],
         plan_bars=plan_bars,
         notes_to_come=notes_to_come,
+        weigh=weigh,
         explain=explain,
     )
 

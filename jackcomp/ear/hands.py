@@ -201,8 +201,8 @@ def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]
 
 
 def _together(one: HeardNote, later: HeardNote, now: int) -> bool:
-    end = min(now if note.end is None else note.end for note in (one, later))
-    return end - later.onset >= TOGETHER_TICKS
+    ends = [note.end for note in (one, later) if note.end is not None]
+    return min([now, *ends]) - later.onset >= TOGETHER_TICKS
 
 
 def _is_melody_above(rising: list[int]) -> bool:

@@ -221,6 +221,11 @@ class Ear:
             notes=(*stated, *inside) or tuple(notes),
         )
 
+    def is_stated(self, start_tick: int, now_tick: int) -> bool:
+        """Say whether the left hand states a chord of a step; cheaper than `hear`."""
+        left = self._part_hands(now_tick).left
+        return bool(find_stated(left, start_tick, now_tick, self._at_once))
+
     def _judge(
         self, evidence: NDArray[np.float64], state: KeyState, *, begun: bool
     ) -> tuple[Distribution, Distribution]:
