@@ -263,7 +263,6 @@ class Accompanist:
         self._is_thin = False
         self._top: int | None = None
         self._solo: deque[tuple[int, int, int]] = deque()
-        self._held: set[int] = set()
         self._first_heard: int | None = None
         self._last_heard = tick
         self.end_tick: int | None = None
@@ -334,7 +333,6 @@ class Accompanist:
             case ReportKind.TAP if report.tick is not None:
                 return self._keep_time(report, report.tick)
             case ReportKind.LOST if report.tick is not None:
-                self._held.clear()
                 self._ear.forget_held(report.tick)
             case ReportKind.APPLIED | ReportKind.DROPPED:
                 self._settle(report)
@@ -365,7 +363,6 @@ class Accompanist:
             return orders
         if report.status == 0x90:
             self._ear.note_on(tick, report.key, report.value)
-            self._held.add(report.key)
             if self._notes_to_come is not None:
                 self._notes_to_come -= 1
             self._solo.append((tick, report.key, report.value))
@@ -375,9 +372,11 @@ class Accompanist:
                 self._top = self._bar_line_near(tick, upbeat=1 / 2)
         elif report.status == 0x80:
             self._ear.note_off(tick, report.key)
-            self._held.discard(report.key)
         elif report.key == SUSTAIN:
+            before = self._ear.sounding
             self._ear.pedal(tick, report.value >= DOWN)
+            if self._ear.sounding == before:
+                return orders
         elif report.key == self._top_pedal:
             if report.value >= DOWN:
                 self._begin_again(tick)
@@ -538,32 +537,33 @@ class Accompanist:
     def _is_over(self, moment: Moment) -> bool:
         """Whether nothing new has come for so long that we end, on a bar line.
 
-        One who holds his last note ends with us, if it belongs to the tonic, and
-        sooner than one who rests.
+        One who holds his last note, with key or pedal, ends with us, if it belongs to
+        the tonic, and sooner than one who rests. What else the pedal holds fades.
         """
         bars = self._end_after_bars
         if not bars or moment.tick % self._meter.bar_ticks:
             return False
-        if not self._held <= self._tonic_notes():
+        closes = self._closes()
+        if self._ear.held and not closes:
             return False
-        if self._held or self._notes_to_come == 0:
+        if closes or self._notes_to_come == 0:
             bars = min(bars, CLOSING_BARS)
         return moment.tick - self._last_heard >= bars * self._meter.bar_ticks
 
     def _thins(self, moment: Moment) -> bool:
         """Whether to play thinly: from a line on, until he plays again."""
-        if not self._thin_after_bars or self._held:
+        if not self._thin_after_bars or self._ear.sounding:
             return False
         silence = moment.cutoff - self._last_heard
         is_long = silence >= self._thin_after_bars * self._meter.bar_ticks
         return is_long and (self._is_thin or moment.point is Point.LINE)
 
-    def _tonic_notes(self) -> set[int]:
-        """Return the MIDI notes of the tonic triad, as the key is heard."""
-        if self._key is None:
-            return set()
+    def _closes(self) -> bool:
+        """Whether what he lets sound belongs to the tonic, as the key is heard."""
+        if self._key is None or not self._ear.sounding:
+            return False
         tones = _tonic_of(self._key).pitch_classes
-        return {note for note in range(128) if note % 12 in tones}
+        return {note % 12 for note in self._ear.sounding} <= set(tones)
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""

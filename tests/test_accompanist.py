@@ -608,6 +608,15 @@ def test_a_held_note_is_no_rest(accompany):
     assert strokes_in(core, Part.CHORDS, 5) > 2
 
 
+def test_what_the_pedal_holds_is_no_rest(accompany):
+    played = notes(MELODY[:8], 1900)
+    pedal = [(2 * BAR - 200, CONTROL, PEDAL, 127), (6 * BAR, CONTROL, PEDAL, 0)]
+    core = Core(accompany(style="pop", thin_after=2)).start()
+    core.play(sorted([*played, *pedal]), 10 * BAR)
+    assert strokes_in(core, Part.CHORDS, 5) > 2
+    assert strokes_in(core, Part.CHORDS, 9) == 2
+
+
 def test_it_goes_on_for_ever_with_end_after_0(accompany):
     core = Core(accompany(end_after=0)).start().play(notes(MELODY), 40 * BAR)
     assert not endings(core)
@@ -627,6 +636,20 @@ def test_who_holds_the_tonic_need_not_wait_as_long_as_who_rests(accompany):
     core = Core(accompany(end_after=6, key=parse_key("C"))).start().play(held, 5 * BAR)
     ending, _ = endings(core)
     assert ending.tick == 3 * BAR
+
+
+@pytest.mark.parametrize(("chord", "ends"), [((48, 60, 64, 67), 6), ((48, 60, 62), 12)])
+def test_a_tonic_that_the_pedal_holds_ends_as_if_by_keys(accompany, chord, ends):
+    """Any other chord fades under the pedal, and he rests."""
+    last = [(4 * BAR, note) for note in chord]
+    pedal = [(4 * BAR + 100, CONTROL, PEDAL, 127)]
+    # A foot that rests on its pedal is never quite still.
+    pedal += [(tick, CONTROL, PEDAL, 120) for tick in range(5 * BAR, 9 * BAR, 960)]
+    played = sorted([*notes(MELODY), *notes(last, 700), *pedal])
+    core = Core(accompany(end_after=8, key=parse_key("C"))).start()
+    core.play(played, 14 * BAR)
+    # The keys are up within the fifth bar.
+    assert endings(core)[0].tick == (ends + 1) * BAR
 
 
 def test_when_all_notes_have_come_it_ends_soon(accompany):

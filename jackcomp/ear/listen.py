@@ -167,6 +167,16 @@ class Ear:
         """Hear the sustain pedal pressed or lifted."""
         self._window.pedal(tick, down)
 
+    @property
+    def sounding(self) -> frozenset[int]:
+        """MIDI notes that the soloist lets sound, by key or pedal."""
+        return self._window.sounding
+
+    @property
+    def held(self) -> frozenset[int]:
+        """MIDI notes whose keys he holds."""
+        return self._window.held
+
     def forget_held(self, tick: int) -> None:
         """Take all notes as ended: some note-offs may have been lost."""
         self._window.forget_held(tick)

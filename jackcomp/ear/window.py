@@ -79,6 +79,16 @@ class NoteWindow:
             self._end(tick, note)
         self._pedal_down = False
 
+    @property
+    def sounding(self) -> frozenset[int]:
+        """MIDI notes that sound, whatever holds them."""
+        return frozenset(self._sounding)
+
+    @property
+    def held(self) -> frozenset[int]:
+        """MIDI notes whose keys are down."""
+        return self.sounding - self._released
+
     def notes_since(self, tick: int) -> Iterator[HeardNote]:
         """Give the notes that sound at ``tick`` or later, by onset."""
         return (n for n in self._notes if n.end is None or n.end > tick)

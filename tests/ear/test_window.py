@@ -29,6 +29,17 @@ def test_the_pedal_prolongs_a_note_until_it_is_lifted(window):
     assert [note.end for note in all_notes(window)] == [500, None]
 
 
+def test_what_the_pedal_holds_sounds_but_its_key_is_up(window):
+    window.pedal(0, True)
+    window.note_on(10, 60, 90)
+    window.note_on(20, 64, 90)
+    window.note_off(30, 60)
+    assert window.sounding == {60, 64}
+    assert window.held == {64}
+    window.pedal(500, False)
+    assert window.sounding == window.held == {64}
+
+
 def test_a_note_struck_again_on_the_pedal_ends_the_one_before(window):
     window.pedal(0, True)
     window.note_on(10, 60, 90)
