@@ -36,7 +36,7 @@ from jackcomp.messages import (
 )
 from jackcomp.pacing import DOWN, Pacer
 from jackcomp.theory.chord import NO_CHORD, Chord
-from jackcomp.theory.key import Key
+from jackcomp.theory.key import Key, sounds_final
 from jackcomp.theory.vocabulary import CHORDS, chord_index
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter, step_at, step_start
 
@@ -537,8 +537,8 @@ class Accompanist:
     def _is_over(self, moment: Moment) -> bool:
         """Whether nothing new has come for so long that we end, on a bar line.
 
-        One who holds his last note, with key or pedal, ends with us, if it belongs to
-        the tonic, and sooner than one who rests. What else the pedal holds fades.
+        One who holds his last note or chord, with key or pedal, ends with us, if it
+        is the tonic's, and sooner than one who rests. What else the pedal holds fades.
         """
         bars = self._end_after_bars
         if not bars or moment.tick % self._meter.bar_ticks:
@@ -559,11 +559,8 @@ class Accompanist:
         return is_long and (self._is_thin or moment.point is Point.LINE)
 
     def _closes(self) -> bool:
-        """Whether what he lets sound belongs to the tonic, as the key is heard."""
-        if self._key is None or not self._ear.sounding:
-            return False
-        tones = _tonic_of(self._key).pitch_classes
-        return {note % 12 for note in self._ear.sounding} <= set(tones)
+        """Whether what he lets sound may be the last chord, as the key is heard."""
+        return self._key is not None and sounds_final(self._ear.sounding, self._key)
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""

@@ -652,6 +652,25 @@ def test_a_tonic_that_the_pedal_holds_ends_as_if_by_keys(accompany, chord, ends)
     assert endings(core)[0].tick == (ends + 1) * BAR
 
 
+@pytest.mark.parametrize(
+    ("key", "chord", "ends"),
+    [
+        ("C", (48, 64, 71), True),
+        ("C", (48, 64, 67, 69), True),
+        ("C", (53, 57, 60, 64), False),
+        ("Am", (57, 60, 64, 67), True),
+        ("Cm", (48, 63, 67, 70), True),
+    ],
+)
+def test_a_tonic_with_colours_ends_and_another_seventh_chord_does_not(
+    accompany, key, chord, ends
+):
+    last = [(4 * BAR, ON, note, 80) for note in chord]
+    core = Core(accompany(end_after=8, key=parse_key(key))).start()
+    core.play([*notes(MELODY), *last], 14 * BAR)
+    assert [ending.tick for ending in endings(core)][:1] == [6 * BAR] * ends
+
+
 def test_when_all_notes_have_come_it_ends_soon(accompany):
     count = len(MELODY)
     melody = notes(MELODY, 1900)  # they end in the fourth bar

@@ -5,6 +5,7 @@ pop charts do: in A minor F is bVI and G# diminished is vii°.
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from jackcomp.theory.chord import QUALITY_BY_NAME, Chord
@@ -35,6 +36,12 @@ _FUNCTIONS = {
         "dominant": ("V", "v", "V+", "Vsus", "bVII", "bIII+", "vii°"),
     },
 }
+
+# Semitones above the tonic: its third, and what colours a last chord. The fourth, and
+# the minor sixth in minor, would make another chord of it.
+_FINALS = {"major": (4, {2, 9, 11}), "minor": (3, {2, 9, 10, 11})}
+# With these the root has to be the lowest note: A C E G is C6 or Am7.
+_DOUBTFUL = {9, 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +122,31 @@ def roman_numeral(chord: Chord, key: Key) -> str:
     if chord.root is None:
         return "N"
     return _numeral(chord, key) + QUALITY_BY_NAME[chord.quality].suffix
+
+
+def sounds_final(notes: Collection[int], key: Key) -> bool:
+    """Tell whether notes that are held together may be the last of a song.
+
+    Notes of the tonic triad are, even one of them; or root and third with ninth,
+    sixth or seventh of the scale: C6, Cmaj9, Cm7, CmMaj7.
+
+    Parameters
+    ----------
+    notes : collection of int
+        MIDI notes.
+    key : Key
+        Of the song.
+    """
+    if not notes:
+        return False
+    third, colours = _FINALS[key.mode]
+    triad = {0, third, 7}
+    above = {(note - key.tonic) % 12 for note in notes}
+    if above <= triad:
+        return True
+    if not {0, third} <= above <= triad | colours:
+        return False
+    return not above & _DOUBTFUL or (min(notes) - key.tonic) % 12 == 0
 
 
 def harmonic_function(chord: Chord, key: Key) -> str:

@@ -11,6 +11,7 @@ from jackcomp.theory.key import (
     key_index,
     parse_key,
     roman_numeral,
+    sounds_final,
 )
 from jackcomp.theory.vocabulary import CHORDS
 
@@ -150,3 +151,41 @@ def test_what_chords_do_in_a_key(key, labels, function):
 def test_no_chord_has_no_function():
     assert harmonic_function(NO_CHORD, Key(0, "major")) == "other"
     assert harmonic_function(Chord(0, "maj", 4), Key(0, "major")) == "tonic"
+
+
+@pytest.mark.parametrize(
+    ("key", "notes", "is_final"),
+    [
+        ("C", (60, 64, 67), True),
+        ("C", (64, 72), True),
+        ("C", (67,), True),
+        ("C", (48, 64, 71), True),  # Cmaj7
+        ("C", (64, 67, 71, 72), True),  # the same, its third lowest
+        ("C", (48, 57, 62, 64, 67), True),  # C6/9
+        ("C", (57, 60, 64, 67), False),  # Am7
+        ("C", (53, 57, 60, 64), False),  # Fmaj7
+        ("C", (48, 53, 57, 64), False),  # the same over C
+        ("C", (48, 53, 67), False),  # Csus4
+        ("C", (48, 52, 55, 58), False),  # C7
+        ("C", (62,), False),
+        ("C", (48, 62), False),
+        ("C", (), False),
+        ("Am", (57, 60, 64, 67), True),  # Am7
+        ("Am", (45, 60, 64, 66), True),  # Am6
+        ("Am", (57, 60, 64, 68), True),  # AmMaj7
+        ("Am", (48, 57, 64, 67), False),  # C6
+        ("Am", (54, 57, 60, 64), False),  # F#m7b5
+        ("Am", (45, 60, 64, 65), False),  # Fmaj7/A
+        ("Cm", (48, 63, 67, 70), True),
+    ],
+)
+def test_what_may_be_held_at_the_end_of_a_song(key, notes, is_final):
+    assert sounds_final(notes, parse_key(key)) is is_final
+
+
+@given(st.sets(st.integers(0, 127), max_size=6), st.sampled_from(KEYS))
+def test_what_is_final_is_so_in_every_key(notes, key):
+    higher = {note + 1 for note in notes}
+    assert sounds_final(notes, key) == sounds_final(
+        higher, Key((key.tonic + 1) % 12, key.mode)
+    )
