@@ -36,7 +36,7 @@ from jackcomp.messages import (
 )
 from jackcomp.pacing import DOWN, Pacer
 from jackcomp.theory.chord import NO_CHORD, Chord
-from jackcomp.theory.key import Key, sounds_final
+from jackcomp.theory.key import Key, key_index, sounds_final
 from jackcomp.theory.vocabulary import CHORDS, chord_index
 from jackcomp.timeline.meter import TICKS_PER_QUARTER, Meter, step_at, step_start
 
@@ -65,6 +65,9 @@ LISTEN_TICKS = 1920
 
 CLOSING_BARS = 2
 """Who holds a last note of the tonic for so many bars wants to end together."""
+
+CLOSING_NOTES, CLOSING_PROBABILITY = 8, 0.5
+"""So many notes have come, and so likely is the key, before a note may be the last."""
 
 SUSTAIN = 64
 
@@ -260,6 +263,8 @@ class Accompanist:
         self._plan: list[_Sounding] = []
         self._now: _Sounding | None = None
         self._key: Key | None = None
+        self._key_probability = 0.0
+        self._phrase_notes = 0
         self._is_thin = False
         self._top: int | None = None
         self._solo: deque[tuple[int, int, int]] = deque()
@@ -368,6 +373,8 @@ class Accompanist:
             self._solo.append((tick, report.key, report.value))
             if self._first_heard is None:
                 self._first_heard = tick
+                self._phrase_notes = 0
+            self._phrase_notes += 1
             if self._top is None:
                 self._top = self._bar_line_near(tick, upbeat=1 / 2)
         elif report.status == 0x80:
@@ -559,8 +566,15 @@ class Accompanist:
         return is_long and (self._is_thin or moment.point is Point.LINE)
 
     def _closes(self) -> bool:
-        """Whether what he lets sound may be the last chord, as the key is heard."""
-        return self._key is not None and sounds_final(self._ear.sounding, self._key)
+        """Whether what he lets sound may be the last chord, as the key is heard.
+
+        No song ends with its first notes, or in a key that is a mere guess.
+        """
+        if self._key is None or not sounds_final(self._ear.sounding, self._key):
+            return False
+        is_song = self._phrase_notes >= CLOSING_NOTES
+        is_sure = self._key_probability >= CLOSING_PROBABILITY
+        return self._notes_to_come == 0 or (is_song and is_sure)
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""
@@ -633,6 +647,7 @@ class Accompanist:
 
     def _follow_key(self, heard: Heard) -> Key:
         self._key = policy.choose_key(heard.keys, self._key)
+        self._key_probability = float(heard.keys[key_index(self._key)])
         return self._key
 
     # ---- the plan ----

@@ -624,18 +624,18 @@ def test_it_goes_on_for_ever_with_end_after_0(accompany):
 
 
 def test_a_held_last_note_of_the_tonic_ends_with_us(accompany):
-    held = [(0, ON, 60, 80), (1920, ON, 64, 80), (3840, OFF, 64, 0)]
-    core = Core(accompany(end_after=2, key=parse_key("C"))).start().play(held, 5 * BAR)
-    ending, _ = endings(core)
-    assert ending.tick == 3 * BAR
+    held = [*notes(MELODY), (4 * BAR, ON, 60, 80)]
+    core = Core(accompany(end_after=2, key=parse_key("C"))).start().play(held, 8 * BAR)
+    (ending, *_) = endings(core)
+    assert ending.tick == 6 * BAR
     assert not core.accompanist.is_playing
 
 
 def test_who_holds_the_tonic_need_not_wait_as_long_as_who_rests(accompany):
-    held = [(0, ON, 60, 80), (1920, ON, 64, 80), (3840, OFF, 64, 0)]
-    core = Core(accompany(end_after=6, key=parse_key("C"))).start().play(held, 5 * BAR)
-    ending, _ = endings(core)
-    assert ending.tick == 3 * BAR
+    held = [*notes(MELODY), (4 * BAR, ON, 60, 80)]
+    core = Core(accompany(end_after=6, key=parse_key("C"))).start().play(held, 8 * BAR)
+    (ending, *_) = endings(core)
+    assert ending.tick == 6 * BAR
 
 
 @pytest.mark.parametrize(("chord", "ends"), [((48, 60, 64, 67), 6), ((48, 60, 62), 12)])
@@ -678,6 +678,23 @@ def test_when_all_notes_have_come_it_ends_soon(accompany):
         playing = accompany(end_after=6, notes_to_come=come)
         core = Core(playing).start().play(melody, 12 * BAR)
         assert endings(core)[0].tick == bars * BAR
+
+
+@pytest.mark.parametrize("note", [60, 62])
+def test_a_note_that_is_held_from_the_beginning_is_no_end(accompany, note):
+    core = Core(accompany(end_after=8)).start().play([(0, ON, note, 80)], 20 * BAR)
+    assert not endings(core)
+    assert core.accompanist.is_playing
+
+
+def test_no_song_ends_in_a_key_that_is_a_mere_guess(accompany):
+    chromatic = (60, 66, 62, 68, 64, 70, 61, 67)
+    melody = [(960 * place, note) for place, note in enumerate(chromatic)]
+    for key, ends in ((parse_key("C"), True), (None, False)):
+        held = [*notes(melody, 900), (BAR, ON, 60, 80)]
+        core = Core(accompany(end_after=8, key=key)).start().play(held, 6 * BAR)
+        assert bool(endings(core)) is ends
+        assert ends or core.accompanist._key_probability < 0.5
 
 
 def test_any_other_held_note_is_no_silence_but_a_lost_note_off_is(accompany):
