@@ -66,6 +66,9 @@ LISTEN_TICKS = 1920
 CLOSING_BARS = 2
 """Who holds a last note of the tonic for so many bars wants to end together."""
 
+FERMATA_BARS = 8
+"""The last chord is held no longer than this, as long as he holds his."""
+
 CLOSING_NOTES, CLOSING_PROBABILITY = 8, 0.5
 """So many notes have come, and so likely is the key, before a note may be the last."""
 
@@ -270,6 +273,7 @@ class Accompanist:
         self._solo: deque[tuple[int, int, int]] = deque()
         self._first_heard: int | None = None
         self._last_heard = tick
+        self._fermata: int | None = None
         self.end_tick: int | None = None
 
     @property
@@ -339,6 +343,7 @@ class Accompanist:
                 return self._keep_time(report, report.tick)
             case ReportKind.LOST if report.tick is not None:
                 self._ear.forget_held(report.tick)
+                return self._let_go(report.tick)
             case ReportKind.APPLIED | ReportKind.DROPPED:
                 self._settle(report)
             case ReportKind.CUTOFF:
@@ -391,7 +396,7 @@ class Accompanist:
         else:
             return orders
         self._last_heard = tick
-        return orders
+        return orders + self._let_go(tick)
 
     def _begin_again(self, tick: int) -> None:
         """Hear that the form begins again, at the line that he means."""
@@ -457,14 +462,15 @@ class Accompanist:
             points += [(Point.MEND, start + tick) for tick in mends]
             points += [(Point.LATE, start + tick) for tick in late_ticks(end - start)]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
-        # With a pacer the lead in ticks goes with the tempo, so it is asked late.
-        lead = self._lead() if self.pacer is None else self.pacer.lead_ticks
+        lead = self._lead()
         return [
             Moment(point, step, start, end, tick, tick - lead) for point, tick in points
         ]
 
     def _lead(self) -> int:
         """Return the lead in ticks, longer where a clock from outside is fast."""
+        if self.pacer is not None:  # it goes with the tempo, so it is asked late
+            return self.pacer.lead_ticks
         now = self._ns_per_quarter
         if now is None or now >= self._fastest_ns:
             return self.lead_ticks
@@ -492,7 +498,7 @@ class Accompanist:
         elif self._now is not None or self._may_enter(moment):
             orders = self._decide(moment)
         elif moment.point is Point.LINE and moment.tick == self.end_tick:
-            orders = [self._fall_silent(moment)]
+            orders = [self._fall_silent(moment.tick)]
         return orders
 
     def _believe(self, moment: Moment) -> _Belief:
@@ -578,23 +584,41 @@ class Accompanist:
 
     def _end(self, moment: Moment, now: _Sounding) -> list[Order]:
         """End on a held tonic and wait for the next phrase."""
+        bars = FERMATA_BARS if self._closes() else 1
         key = self._follow_key(self._believe(moment).heard)
         tonic = _tonic_of(key)
-        end = moment.tick + self._meter.bar_ticks
-        arrangement = self.arranger.ending(moment.tick, tonic, now.voicing)
+        end = moment.tick + bars * self._meter.bar_ticks
+        arrangement = self.arranger.ending(moment.tick, tonic, now.voicing, bars=bars)
         chosen = _Sounding(moment.tick, end, tonic, None)
         self._now = None
         self._is_thin = False
         self._first_heard = None
         self._top = None
+        self._fermata = moment.tick if bars > 1 else None
         self.end_tick = end
         return [self._replace([chosen], _planned_notes(arrangement), key, vamp=False)]
 
-    def _fall_silent(self, moment: Moment) -> Order:
-        """Say that nothing sounds any more: nobody has come back since the end."""
+    def _let_go(self, tick: int) -> list[Order]:
+        """Release the last chord with him, but hold it for a beat at least."""
+        if self._fermata is None or self.end_tick is None or self._ear.sounding:
+            return []
+        end = max(tick + self._lead(), self._fermata + self._meter.beat_ticks)
+        if end >= self.end_tick:
+            return []
+        self.end_tick = end
+        return [self._fall_silent(end)]
+
+    def _fall_silent(self, tick: int) -> Order:
+        """Let nothing sound any more: he has let go, or not come back since the end.
+
+        However late it comes, it comes: nobody wants to hear the chord go on.
+        """
         assert self._key is not None
-        silence = _Sounding(moment.tick, moment.tick, NO_CHORD, None)
-        return self._replace([silence], (), self._key, vamp=False)
+        self._fermata = None
+        silence = _Sounding(tick, tick, NO_CHORD, None)
+        return self._replace(
+            [silence], (), self._key, cut=True, deadline=False, vamp=False
+        )
 
     def _decide(self, moment: Moment) -> list[Order]:
         """Decide what sounds from this moment on, and plan on from there."""
@@ -695,7 +719,7 @@ class Accompanist:
             cut=moment.point is not Point.LINE or is_before_end,
         )
         self._now = sounding[0]
-        self.end_tick = None
+        self._fermata = self.end_tick = None
         probabilities = [
             policy.confidence_in(chances, index)
             for chances, index in zip(ahead, chosen[1:], strict=True)
@@ -716,13 +740,23 @@ class Accompanist:
         key: Key,
         *,
         cut: bool = False,
+        deadline: bool = True,
         vamp: bool = True,
     ) -> Replace:
         """Make a batch, and remember what it means until its receipt comes."""
         number = self._take_number()
         start, until = plan[0].start, plan[-1].end
         self._sent[number] = _Sent(plan, key)
-        return Replace(number, start, until, _PARTS, notes, cut=cut, vamp=vamp)
+        return Replace(
+            number,
+            start,
+            until,
+            _PARTS,
+            notes,
+            cut=cut,
+            deadline=deadline,
+            vamp=vamp,
+        )
 
     def _planned_at(self, tick: int) -> _Sounding:
         """Return what the core has at ``tick``: it goes on with its last bar."""

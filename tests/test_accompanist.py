@@ -652,6 +652,58 @@ def test_a_tonic_that_the_pedal_holds_ends_as_if_by_keys(accompany, chord, ends)
     assert endings(core)[0].tick == (ends + 1) * BAR
 
 
+TONIC = (48, 60, 64)
+
+
+@pytest.mark.parametrize("pedal", [False, True])
+@pytest.mark.parametrize(
+    ("released", "silent"),
+    [
+        (9 * BAR + 777, 9 * BAR + 777 + LEAD),
+        (6 * BAR + 3840, 6 * BAR + 3840 + LEAD),
+        # No sooner than a beat after it was struck, no later than eight bars.
+        (6 * BAR - LEAD + 10, 6 * BAR + 1920),
+        (20 * BAR, 14 * BAR),
+    ],
+)
+def test_the_last_chord_is_released_with_his(accompany, released, silent, pedal):
+    last = [(4 * BAR - 100, ON, note, 80) for note in TONIC]
+    if pedal:
+        last += [(4 * BAR - 100, CONTROL, PEDAL, 127), (released, CONTROL, PEDAL, 0)]
+    keys_up = 4 * BAR - 20 if pedal else released
+    last += [(keys_up, OFF, note, 0) for note in TONIC]
+    core = Core(accompany(key=parse_key("C"), end_after=8)).start()
+    core.play(sorted([*notes(MELODY), *last]), 22 * BAR)
+    assert endings(core)[0].tick == 6 * BAR
+    held = [end for start, end, *_ in core.plan if start == 6 * BAR]
+    assert set(held) == {silent}
+    assert max(end for _, end, *_ in core.plan) == silent
+    change = core.accompanist.changes[-1]
+    assert (change.tick, change.chord) == (silent, NO_CHORD)
+    assert core.accompanist.end_tick == silent
+
+
+def test_who_plays_on_under_the_fermata_is_played_along_with(accompany):
+    last = [(4 * BAR, ON, note, 80) for note in TONIC]
+    again = notes([(8 * BAR + 960 * n, 60 + n % 5) for n in range(16)], 900)
+    up = [(10 * BAR + 50, OFF, note, 0) for note in TONIC]
+    core = Core(accompany(key=parse_key("C"), end_after=8)).start()
+    core.play([*notes(MELODY), *last, *again, *up], 11 * BAR)
+    assert core.accompanist.is_playing
+    assert len(endings(core)) == 1
+    entry = next(one.order for one in core.batches() if one.order.tick > 6 * BAR)
+    struck = [end for start, end, *_ in core.plan if start == 6 * BAR]
+    assert set(struck) == {entry.tick}
+
+
+def test_a_keyboard_that_went_lets_go_of_the_last_chord(accompany):
+    last = [(4 * BAR, ON, note, 80) for note in TONIC]
+    core = Core(accompany(key=parse_key("C"), end_after=8)).start()
+    core.play([*notes(MELODY), *last], 7 * BAR)
+    core.tell(report(ReportKind.LOST, 7 * BAR))
+    assert max(end for _, end, *_ in core.plan) == 7 * BAR + LEAD
+
+
 @pytest.mark.parametrize(
     ("key", "chord", "ends"),
     [

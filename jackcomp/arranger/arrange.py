@@ -168,10 +168,11 @@ class Arranger:
         chord: Chord,
         previous: Voicing | None,
         *,
+        bars: int = 1,
         intensity: float = 0.5,
         ceiling: int | None = None,
     ) -> Arrangement:
-        """Hold a last chord and its bass for a bar.
+        """Hold a last chord and its bass.
 
         Parameters
         ----------
@@ -179,10 +180,12 @@ class Arranger:
             Tick.
         chord : Chord
             What to end on; no chord ends in silence.
+        bars : int
+            How long it is held.
         previous, intensity, ceiling
             As for ``arrange``.
         """
-        span = Span(start, start + self._meter.bar_ticks, chord)
+        span = Span(start, start + bars * self._meter.bar_ticks, chord)
         voicing = self._voice(span, previous, ceiling)
         notes = [
             self._note(part, span.start, span.end, note, part.velocity)

@@ -381,14 +381,15 @@ def test_a_mend_into_silence_plays_nothing():
     assert arranger.arrange([Span(9, 3840, NO_CHORD)], voicing, mended=True).notes == ()
 
 
-@given(styles, meters, chords, sounding_chords)
-def test_the_ending_holds_chord_and_bass_for_a_bar(style, meter, before, last):
+@given(styles, meters, chords, sounding_chords, st.integers(1, 8))
+def test_the_ending_holds_chord_and_bass_for_its_bars(style, meter, before, last, bars):
     arranger = Arranger(style, meter, 0)
     previous = arranger.arrange(plan(meter, [before]), None).voicings[0]
     start = 3 * meter.bar_ticks
-    ending = arranger.ending(start, last, previous)
+    ending = arranger.ending(start, last, previous, bars=bars)
     (voicing,) = ending.voicings
-    assert {(n.tick, n.duration) for n in ending.notes} == {(start, meter.bar_ticks)}
+    length = bars * meter.bar_ticks
+    assert {(n.tick, n.duration) for n in ending.notes} == {(start, length)}
     assert [n.note for n in ending.notes] == [voicing.bass, *voicing.notes]
 
 
