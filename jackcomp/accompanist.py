@@ -615,6 +615,8 @@ class Accompanist:
         """
         assert self._key is not None
         self._fermata = None
+        if self.pacer is not None and self._first_heard is None:
+            self.pacer.rest()
         silence = _Sounding(tick, tick, NO_CHORD, None)
         return self._replace(
             [silence], (), self._key, cut=True, deadline=False, vamp=False

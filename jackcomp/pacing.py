@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import pairwise
 
-from jackcomp.ear.pulse import SHORTEST_PERIOD, Pulse, PulseTracker
+from jackcomp.ear.pulse import LONGEST_PERIOD, SHORTEST_PERIOD, Pulse, PulseTracker
 from jackcomp.messages import Report, ReportKind, TempoChange
 from jackcomp.timeline.clock import (
     MAX_BPM,
@@ -177,8 +177,11 @@ class Pacer:
         self.period = ns * self._pulse_ticks / TICKS_PER_QUARTER / 1e9
         self._taps: deque[float] = deque(maxlen=TAPS)
         self._pedals_down: set[int] = set()
+        self._rests = False
+        self._told_period: float | None = None
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
+        self._is_placed = True
         self._nudged = 0.0
         self._wound = tick
         told = self._steering.told
@@ -215,6 +218,15 @@ class Pacer:
         for start, ns_per_quarter in later:
             self.timeline = self.timeline.with_tempo(start, ns_per_quarter)
 
+    def rest(self) -> None:
+        """Hear that the band has ended: the next note is the first of another song.
+
+        What was counted in or tapped was for this one.
+        """
+        self._rests = True
+        if self._steering.told not in (Told.TEMPO, Told.FIRST_BEAT):
+            self._told_period = None
+
     def hear(self, report: Report, tick: int) -> list[TempoChange]:
         """Hear the soloist, and say how the clock goes on.
 
@@ -239,6 +251,8 @@ class Pacer:
             return self.tap(report.frame)
         if not is_note:
             return []
+        if self._rests:
+            self._begin_song()
         if self._first_note is None:
             self._first_note = seconds, tick
         if not self._steering.follows or self._followed is None:
@@ -317,8 +331,11 @@ class Pacer:
         beat_tick: int = 0,
         *,
         counted: bool = True,
+        told: bool = True,
     ) -> None:
         """Tell the tracker a tempo, and perhaps a beat, as beats that it can follow."""
+        if told:
+            self._told_period = period
         self._followed = followed_ticks(self._meter, period)
         if self._followed is None:
             self.is_settled = True  # it holds what was told
@@ -326,7 +343,28 @@ class Pacer:
         share = self._followed / self._pulse_ticks
         if beat is not None:
             beat -= beat_tick % self._followed / self._pulse_ticks * period
-        self._tracker.reset(period * share, beat, counted=counted)
+        self._tracker.reset(period * share, beat, counted=counted, told=told)
+
+    # ---- another song ----
+
+    def _begin_song(self) -> None:
+        """Begin anew with this note: nothing of the old phase holds.
+
+        A tempo that is told does; otherwise it begins with that of the song before.
+        """
+        self._rests = False
+        self._sure_onsets = 0
+        self._first_note = None
+        self._is_placed = False
+        period = self._told_period or self.period
+        is_told = self._told_period is not None
+        if self.seeks and not is_told:
+            self.is_settled = False
+            self._followed = self._pulse_ticks
+            near = min(max(period, SHORTEST_PERIOD), LONGEST_PERIOD)
+            self._tracker.reset(near, told=False)
+        else:
+            self._track(period, told=is_told)
 
     # ---- finding the tempo ----
 
@@ -386,6 +424,8 @@ class Pacer:
         in question.
         """
         if self._first_note is None or pulse.confidence < SETTLED:
+            return None
+        if not self._is_placed:  # it came on any beat, after an ending
             return None
         is_told = self._steering.told in (Told.FIRST_BEAT, Told.COUNT_IN)
         since_first = self._beats_since_first(pulse)

@@ -860,6 +860,9 @@ class FakePacer:
         self.heard.append((midi.status, midi.key, tick))
         return self.orders
 
+    def rest(self):
+        self.heard.append("rest")
+
 
 @pytest.fixture
 def paced(accompany):
@@ -945,3 +948,21 @@ def test_with_a_pacer_cutoffs_are_asked_for_a_bar_ahead_with_its_lead(paced):
     ticks = [one.order.tick for one in core.given]
     assert BAR - 500 <= max(ticks) < 2 * BAR
     assert BAR - 500 in ticks
+
+
+def test_the_pacer_is_told_when_the_band_has_ended(paced):
+    pacer = FakePacer()
+    core = Core(paced(pacer, end_after=1)).start()
+    core.play(notes(MELODY[:4], 1900), 3 * BAR - 600)
+    assert endings(core)
+    assert "rest" not in pacer.heard
+    core.play(until=20 * BAR)
+    assert pacer.heard.count("rest") == 1
+
+
+def test_who_plays_on_before_silence_begins_no_other_song(paced):
+    pacer = FakePacer()
+    core = Core(paced(pacer, end_after=1)).start()
+    core.play(notes([*MELODY[:4], (2 * BAR + 6500, 60)], 900), 3 * BAR + 100)
+    assert len(endings(core)) == 2
+    assert "rest" not in pacer.heard

@@ -358,6 +358,56 @@ def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
     assert late[12:] == pytest.approx([0.02] * len(late[12:]), abs=2e-3)
 
 
+def is_met(pacer, times):
+    """Say of each beat whether the clock is near it, whichever it takes it for."""
+    beats = [pacer.timeline.frame_to_tick(round(t * RATE)) / BEAT for t in times]
+    return [
+        abs(beat - round(beat)) < 0.175 and abs(later - beat - 1) < 0.04
+        for beat, later in pairwise(beats)
+    ]
+
+
+@pytest.mark.parametrize("told", [Told.COUNT_IN, Told.NOTHING])
+@pytest.mark.parametrize("ratio", [0.69, 0.83, 1, 1.2, 1.45])
+def test_after_an_ending_another_song_is_met_in_its_own_time(pace, told, ratio):
+    pacer = pace(told)
+    play_tune(pacer, lambda _: 0.5, bars=8)
+    pacer.rest()
+    times = play_tune(pacer, lambda _: 0.5 / ratio, bars=8, start=3616.25)
+    assert sum(is_met(pacer, times)[16:]) == 15
+    assert pacer.bpm == pytest.approx(120 * ratio, rel=0.04)
+
+
+def test_a_tempo_that_was_set_or_tapped_before_a_song_holds_in_it(pace):
+    """Half notes, which might be quarters at half the tempo."""
+    pacer = pace(Told.FIRST_BEAT)
+    play_tune(pacer, lambda _: 0.5, bars=4)
+    pacer.rest()
+    for number in range(24):
+        play(pacer, 30 + number * 1.5, 60 + (0, 4, 7, 5)[number % 4])
+    assert pacer.bpm == pytest.approx(120, rel=0.03)
+    pacer = pace(Told.COUNT_IN, tap_pedal=SOFT)
+    pacer.rest()
+    for number in range(4):
+        play(pacer, 30 + number, SOFT, PEDAL, 127)
+        play(pacer, 30.3 + number, SOFT, PEDAL, 0)
+    for number in range(24):
+        play(pacer, 40 + number / 2, 60 + (0, 4, 7, 5)[number % 4])
+    assert pacer.bpm == pytest.approx(60, rel=0.03)
+
+
+def test_after_an_ending_an_unknown_tempo_is_found_before_the_band_comes_in(pace):
+    pacer = pace(Told.NOTHING)
+    play_tune(pacer, lambda _: 0.5, bars=8)
+    assert pacer.is_settled
+    pacer.rest()
+    assert pacer.is_settled
+    play(pacer, 60)
+    assert not pacer.is_settled
+    play_tune(pacer, lambda _: 0.6, bars=4, start=60.6)
+    assert pacer.is_settled
+
+
 @pytest.mark.parametrize("bpm", [66, 72, 84, 96, 108, 120, 132, 144])
 def test_with_nothing_told_the_first_note_is_beat_one(pace, bpm):
     pacer = pace(Told.NOTHING)

@@ -34,6 +34,9 @@ COUNTED_TEMPO_DEVIATION = 0.025
 COUNTED_PHASE_SECONDS = 0.02
 """How far he is from a count-in."""
 
+SAME_TEMPO = 0.8
+"""How likely a song goes at the tempo of the one before."""
+
 TOLD_REACH = 0.35
 """How far the tempo may be, as a logarithm, from what it was a note ago, once it was
 told: a player who has said how he counts does not mean half or double."""
@@ -106,6 +109,7 @@ class PulseTracker:
         beat: float | None = None,
         *,
         counted: bool = True,
+        told: bool = True,
     ) -> None:
         """Start anew.
 
@@ -117,6 +121,9 @@ class PulseTracker:
             Seconds; a beat before the first onset, or at it.
         counted : bool
             Whether the tempo was counted in or tapped; otherwise only set.
+        told : bool
+            Whether he has set it for what he plays now. Otherwise it is that of the
+            song before, and this one may have another.
 
         Raises
         ------
@@ -129,6 +136,7 @@ class PulseTracker:
                 f"{LONGEST_PERIOD:.3f}"
             )
         self._period, self._beat, self._counted = period, beat, counted
+        self._told = period is not None and told
         self._last: float | None = None
         self._traits = OnsetTraits()
         self._row, self._column = 0.0, 0.0
@@ -160,6 +168,9 @@ class PulseTracker:
             counted = self._beat is not None and self._counted
             deviation = COUNTED_TEMPO_DEVIATION if counted else GIVEN_TEMPO_DEVIATION
             tempo = _bell(LOG_PERIODS - math.log(self._period), deviation)
+            if not self._told:
+                any_tempo = belief.sum(axis=1)
+                tempo = SAME_TEMPO * tempo + (1 - SAME_TEMPO) * any_tempo
             phases = np.full(N_PHASES, 1 / N_PHASES)
             if self._beat is not None:
                 phase = (seconds - self._beat) / self._period
@@ -170,7 +181,7 @@ class PulseTracker:
 
     def _follow(self, seconds: float) -> None:
         """Move the window with its beat, then to where the mass is."""
-        if self._period is not None:
+        if self._period is not None and self._told:
             told = math.log(self._period)
             before = told if self._last is None else self._log_period
             self._filter.keep_near(before, TOLD_REACH)
