@@ -371,6 +371,8 @@ class Accompanist:
         orders = self._keep_time(report, tick)
         if not is_music:
             return orders
+        if self.pacer is not None:
+            tick = self.pacer.place_of(report.frame, tick)
         if report.status == 0x90:
             self._ear.note_on(tick, report.key, report.value)
             if self._notes_to_come is not None:
@@ -484,7 +486,9 @@ class Accompanist:
         orders: list[Order] = []
         if moment.point is Point.CLOSE:
             orders = self._ask_for_cutoffs(moment.cutoff)
-            if self._first_heard is not None:
+            first = self._first_heard
+            # A song that begins anew may begin a little later than here.
+            if first is not None and first < moment.cutoff:
                 self._close(moment)
             else:
                 # The ear keeps up: who comes back after an hour is heard at once.

@@ -61,6 +61,7 @@ class Band:
             duo.told_live(settings),
             start_tick,
             forgets=settings.record is None,
+            restart_tick=duo.restart_tick(settings, place.meter),
         )
         self._accompanist = duo.build_accompanist(
             settings, place, fastest_ns_per_quarter=place.ns_per_quarter, pacer=pacer

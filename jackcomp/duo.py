@@ -27,7 +27,7 @@ from jackcomp.errors import ConfigError
 from jackcomp.messages import Order, Part, ProgramChange
 from jackcomp.metronome import make_metronome
 from jackcomp.network import Network
-from jackcomp.pacing import TAPS, Pacer, Steering, Told, followed_ticks
+from jackcomp.pacing import LEAD_MARGIN, TAPS, Pacer, Steering, Told, followed_ticks
 from jackcomp.timeline.clock import (
     ONE_TICK,
     Anchor,
@@ -172,6 +172,16 @@ def start_tick(settings: Settings, meter: Meter) -> int:
     return 0
 
 
+def restart_tick(settings: Settings, meter: Meter) -> int | None:
+    """Return where in a bar the first note after an ending is, live; None if anywhere.
+
+    Where bars were counted by clicks, or by another program, they go on.
+    """
+    if start_mode(settings) not in ("first-note", "taps") or not settings.end_after:
+        return None
+    return -round(settings.pickup * meter.beat_ticks)
+
+
 def build_pacer(
     settings: Settings,
     place: Place,
@@ -179,17 +189,20 @@ def build_pacer(
     start_tick: int,
     *,
     forgets: bool = False,
+    restart_tick: int | None = None,
 ) -> Pacer | None:
     """Make who steers the clock after the soloist, or None if nobody does.
 
     Where another program sets the time, nobody else does. If it ``forgets``, nobody
-    needs the clock from its start.
+    needs the clock from its start. With a ``restart_tick`` a song after an ending
+    begins there, at a fixed tempo too.
     """
     tap_pedal = PEDALS[settings.tap_pedal]
     if start_mode(settings) in ("transport", "midi-clock"):
         return None
     taps = tap_pedal or settings.keys or told is Told.TAPS
-    if not (settings.follow_tempo or taps):
+    is_steady = not (settings.follow_tempo or taps)
+    if is_steady and restart_tick is None:
         return None
     if settings.follow_tempo and told not in (Told.NOTHING, Told.TAPS):
         _check_followed(place)
@@ -204,6 +217,8 @@ def build_pacer(
             told=told,
             tap_pedal=tap_pedal,
             forgets=forgets,
+            lead_margin=1.0 if is_steady else LEAD_MARGIN,
+            restart_tick=restart_tick,
         ),
     )
 

@@ -92,6 +92,10 @@ class Steering:
         The controller whose presses are beats.
     forgets : bool
         Whether nobody needs the clock from its start.
+    lead_margin : float
+        The lead still holds when the tempo has risen so much since it was counted.
+    restart_tick : int or None
+        Where in a bar the first note of another song is; None if the bars go on.
     """
 
     follows: bool
@@ -100,6 +104,17 @@ class Steering:
     told: Told
     tap_pedal: int | None = None
     forgets: bool = False
+    lead_margin: float = LEAD_MARGIN
+    restart_tick: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """The clock is being wound on to ``end``: a note at ``seconds`` is ``tick``."""
+
+    seconds: float
+    tick: int
+    end: int
 
 
 class Pacer:
@@ -154,9 +169,9 @@ class Pacer:
     @property
     def lead_ticks(self) -> int:
         """Ticks that last the lead, at this tempo and at a somewhat faster one."""
-        per_second = TICKS_PER_QUARTER * 1e9 / self.ns_per_quarter
-        frames = self.lead_frames * LEAD_MARGIN
-        return int(frames * per_second / self._rate) + 1
+        frames = math.ceil(self.lead_frames * self._steering.lead_margin)
+        per_tick = self.ns_per_quarter * self._rate
+        return -(-frames * TICKS_PER_QUARTER * 10**9 // per_tick) + 1
 
     @property
     def seeks(self) -> bool:
@@ -179,6 +194,7 @@ class Pacer:
         self._pedals_down: set[int] = set()
         self._rests = False
         self._told_period: float | None = None
+        self._placing: _Placing | None = None
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
         self._is_placed = True
@@ -227,6 +243,20 @@ class Pacer:
         if self._steering.told not in (Told.TEMPO, Told.FIRST_BEAT):
             self._told_period = None
 
+    def place_of(self, frame: int, tick: int) -> int:
+        """Return where something played is: while the clock is wound, where it will be.
+
+        Parameters
+        ----------
+        frame, tick : int
+            When it was played, and where the core's clock was then.
+        """
+        if self._placing is None or tick >= self._placing.end:
+            return tick
+        beats = (self._seconds(frame) - self._placing.seconds) / self.period
+        placed = self._placing.tick + round(beats * self._pulse_ticks)
+        return min(placed, self._placing.end)
+
     def hear(self, report: Report, tick: int) -> list[TempoChange]:
         """Hear the soloist, and say how the clock goes on.
 
@@ -251,15 +281,17 @@ class Pacer:
             return self.tap(report.frame)
         if not is_note:
             return []
-        if self._rests:
-            self._begin_song()
+        if self._placing is not None and tick >= self._placing.end:
+            self._placing = None
+        orders = self._begin_song(report.frame, tick) if self._rests else []
         if self._first_note is None:
             self._first_note = seconds, tick
         if not self._steering.follows or self._followed is None:
-            return []
+            return orders
         pulse = self._tracker.hear(seconds, report.key, report.value)
-        if pulse is None or pulse.confidence < SURE:
-            return []
+        # Whoever steers the clock while it is wound stops it on its way.
+        if self._placing is not None or pulse is None or pulse.confidence < SURE:
+            return orders
         pulse = replace(pulse, beat=pulse.beat + self._nudged)
         if not self.is_settled and self._settles(pulse):
             return self._join(report.frame, pulse, self._followed)
@@ -347,7 +379,7 @@ class Pacer:
 
     # ---- another song ----
 
-    def _begin_song(self) -> None:
+    def _begin_song(self, frame: int, tick: int) -> list[TempoChange]:
         """Begin anew with this note: nothing of the old phase holds.
 
         A tempo that is told does; otherwise it begins with that of the song before.
@@ -355,16 +387,39 @@ class Pacer:
         self._rests = False
         self._sure_onsets = 0
         self._first_note = None
-        self._is_placed = False
+        self._is_placed = self._steering.restart_tick is not None
         period = self._told_period or self.period
         is_told = self._told_period is not None
+        orders: list[TempoChange] = []
+        place = self._steering.restart_tick
+        if place is not None:
+            orders = self._restart(frame, tick, place, period)
         if self.seeks and not is_told:
             self.is_settled = False
             self._followed = self._pulse_ticks
             near = min(max(period, SHORTEST_PERIOD), LONGEST_PERIOD)
             self._tracker.reset(near, told=False)
         else:
-            self._track(period, told=is_told)
+            beat, beat_tick = self._first_note or (None, 0)
+            self._track(period, beat, beat_tick, counted=False, told=is_told)
+        return orders
+
+    def _restart(
+        self, frame: int, tick: int, place: int, period: float
+    ) -> list[TempoChange]:
+        """Wind the clock on so that this note is at that place of a bar."""
+        seconds, bar = self._seconds(frame), self._meter.bar_ticks
+        first = tick + 1 + (place - tick - 1) % bar
+        pulse = Pulse(seconds, period, 1.0)
+        orders = self._place(frame, pulse, self._pulse_ticks, first)
+        end = orders[-1].tick
+        since = self._seconds(self.timeline.tick_to_frame(end)) - seconds
+        bars = (end - since / period * self._pulse_ticks - first) / bar
+        first += round(bars) * bar
+        self._first_note = seconds, first
+        self._nudged = 0.0
+        self._placing = _Placing(seconds, first, end)
+        return orders
 
     # ---- finding the tempo ----
 

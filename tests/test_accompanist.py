@@ -860,6 +860,9 @@ class FakePacer:
         self.heard.append((midi.status, midi.key, tick))
         return self.orders
 
+    def place_of(self, _frame, tick):
+        return tick
+
     def rest(self):
         self.heard.append("rest")
 
@@ -966,3 +969,15 @@ def test_who_plays_on_before_silence_begins_no_other_song(paced):
     core.play(notes([*MELODY[:4], (2 * BAR + 6500, 60)], 900), 3 * BAR + 100)
     assert len(endings(core)) == 2
     assert "rest" not in pacer.heard
+
+
+def test_a_song_that_begins_anew_is_heard_where_it_will_be(paced):
+    """The clock is wound on by a bar and a half after its first note."""
+    pacer = FakePacer()
+    core = Core(paced(pacer, end_after=1, listen_beats=0)).start()
+    core.play(notes(MELODY[:4], 1900), 9 * BAR)
+    first = 9 * BAR + 700
+    pacer.place_of = lambda _frame, tick: max(tick, 11 * BAR)
+    core.play([(first, ON, 60, 80)], 13 * BAR)
+    entry = next(one.order for one in core.batches() if one.order.tick > 3 * BAR)
+    assert entry.tick == 11 * BAR + BAR // 2

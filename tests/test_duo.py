@@ -1,7 +1,14 @@
 import pytest
 
 from jackcomp.config import load_settings
-from jackcomp.duo import build_pacer, first_tempo, place_at, start_tick, told_live
+from jackcomp.duo import (
+    build_pacer,
+    first_tempo,
+    place_at,
+    restart_tick,
+    start_tick,
+    told_live,
+)
 from jackcomp.errors import ConfigError
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import parse_meter
@@ -24,7 +31,13 @@ def pace():
             tempo = bpm_to_ns_per_quarter(bpm_of_file)
         place = place_at(settings, meter, tempo, 48_000, 256)
         begin = start_tick(settings, meter)
-        return build_pacer(settings, place, told_live(settings), begin)
+        return build_pacer(
+            settings,
+            place,
+            told_live(settings),
+            begin,
+            restart_tick=restart_tick(settings, meter),
+        )
 
     return build
 
@@ -64,6 +77,41 @@ def test_taps_alone_may_be_as_fast_as_one_likes(pace):
     assert pace(tap_pedal="soft", bpm="200", meter="7/8").is_settled
 
 
-def test_nobody_steers_a_held_tempo(pace):
-    assert pace(start="first-note") is None
-    assert pace(start="count-in", bpm="90") is None
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"start": "count-in", "bpm": "90"},
+        {"start": "first-note", "end_after": "0"},
+        {"start": "transport"},
+        {"start": "first-note", "transport": "follow"},
+        {"start": "first-note", "midi_clock": "follow"},
+    ],
+)
+def test_nobody_steers_a_held_tempo_where_bars_go_on(pace, flags):
+    assert pace(**flags) is None
+
+
+@pytest.mark.parametrize("bpm", ["60", "97", "120", "143"])
+def test_who_only_begins_songs_has_the_lead_of_a_held_tempo(bpm):
+    settings = load_settings({"start": "first-note", "bpm": bpm}, None, {})
+    place = place_at(settings, parse_meter("4/4"), first_tempo(settings), 48_000, 256)
+    pacer = build_pacer(settings, place, told_live(settings), 0, restart_tick=0)
+    assert pacer.lead_ticks == place.lead_ticks(place.ns_per_quarter)
+    assert pacer.is_settled
+
+
+@pytest.mark.parametrize(
+    ("flags", "place"),
+    [
+        ({"start": "first-note"}, 0),
+        ({"start": "first-note", "pickup": "1.5", "meter": "6/8"}, -1440),
+        ({"start": "taps"}, 0),
+        ({"start": "count-in"}, None),
+        ({"start": "first-note", "transport": "lead"}, 0),
+        ({"start": "first-note", "transport": "follow"}, None),
+    ],
+)
+def test_where_the_first_note_after_an_ending_is(flags, place):
+    settings = load_settings(flags, None, {})
+    meter = settings.meter or parse_meter("4/4")
+    assert restart_tick(settings, meter) == place

@@ -396,6 +396,82 @@ def test_a_tempo_that_was_set_or_tapped_before_a_song_holds_in_it(pace):
     assert pacer.bpm == pytest.approx(60, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("told", "follows", "place"),
+    [
+        *((Told.FIRST_BEAT, follows, -BEAT // 2) for follows in (False, True)),
+        *((Told.TAPS, follows, -BEAT) for follows in (False, True)),
+        *((Told.NOTHING, True, place) for place in (0, -BEAT)),
+    ],
+)
+@pytest.mark.parametrize("start", [40.0, 40.13, 41.41, 3641.77])
+def test_after_an_ending_the_first_note_is_beat_one_less_the_pickup(
+    pace, told, follows, place, start
+):
+    pacer = pace(told, follows, restart_tick=place)
+    begin = 4 if told is Told.TAPS else 0
+    for tap in range(begin):
+        play(pacer, tap / 2)
+    play_tune(pacer, lambda _: 0.5, bars=8, start=begin / 2)
+    pacer.rest()
+    times = play_tune(pacer, lambda _: 0.5, bars=8, start=start)
+    late = [
+        (pacer.timeline.frame_to_tick(round(seconds * RATE)) - place) / BEAT - beat
+        for beat, seconds in enumerate(times)
+    ]
+    off = [(each + 2) % 4 - 2 for each in late[1:]]
+    assert max(map(abs, off)) < 0.1
+
+
+def test_a_fixed_tempo_is_kept_when_another_song_begins(pace):
+    pacer = pace(Told.FIRST_BEAT, follows=False, restart_tick=0)
+    play_tune(pacer, lambda _: 0.5, bars=2)
+    pacer.rest()
+    play_tune(pacer, lambda _: 0.4, bars=2, start=20.3)
+    assert pacer.bpm == pytest.approx(120)
+    lengths = [b - a for a, b in pairwise(beats_of(pacer, 60, first=45))]
+    assert lengths == pytest.approx([0.5] * 59, abs=2 / RATE)
+
+
+def test_only_the_first_note_after_an_ending_begins_a_song(pace):
+    pacer = pace(Told.FIRST_BEAT, follows=False, restart_tick=0)
+    play_tune(pacer, lambda _: 0.5, bars=2)
+    before = pacer.timeline
+    pacer.rest()
+    assert play(pacer, 20.3, 64, PEDAL, 127) == []
+    assert play(pacer, 20.4, status=0x80) == []
+    assert pacer.timeline is before
+    assert play(pacer, 20.5)
+    assert [play(pacer, seconds) for seconds in (20.51, 20.57, 21, 24)] == [[]] * 4
+
+
+def test_where_bars_go_on_another_song_begins_anywhere(pace):
+    pacer = pace(Told.FIRST_BEAT, follows=False)
+    play_tune(pacer, lambda _: 0.5, bars=2)
+    pacer.rest()
+    assert play(pacer, 20.3) == []
+
+
+def test_notes_have_their_place_while_the_clock_is_wound(pace):
+    """A chord, a grace note and a turn come before the clock has arrived."""
+    pacer = pace(Told.FIRST_BEAT, restart_tick=0)
+    play_tune(pacer, lambda _: 0.5, bars=2)
+    pacer.rest()
+    places = []
+    after = (0, 0.004, 0.04, 0.09, 0.11, 0.12, 0.13, 0.2, 0.5)
+    for seconds in after:
+        play(pacer, 20.77 + seconds)
+        frame = round((20.77 + seconds) * RATE)
+        tick = pacer.timeline.frame_to_tick(frame)
+        places.append(pacer.place_of(frame, tick))
+    assert places == sorted(places)
+    assert places[0] % BAR == 0
+    wanted = [seconds / 0.5 * BEAT for seconds in after]
+    # The clock is wound on in less than 25 ms.
+    found = [place - places[0] for place in places]
+    assert found == pytest.approx(wanted, abs=0.025 / 0.5 * BEAT)
+
+
 def test_after_an_ending_an_unknown_tempo_is_found_before_the_band_comes_in(pace):
     pacer = pace(Told.NOTHING)
     play_tune(pacer, lambda _: 0.5, bars=8)
