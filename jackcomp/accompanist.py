@@ -406,6 +406,8 @@ class Accompanist:
         if self._top is not None and line > self._top:
             again, top = (step_at(self._meter, at)[0] for at in (line, self._top))
             self._memory.begin_again(again, top)
+            # It is the top as well, and remembered for longer.
+            self._top = line
 
     def _bar_line_near(self, tick: int, upbeat: float) -> int:
         """Return the next bar line, or the last one early in the bar."""

@@ -55,6 +55,9 @@ SHORTEST_TAP_SECONDS, LONGEST_TAP_SECONDS = 0.15, 3.0
 """400 and 20 beats a minute. What comes sooner is the same tap: a chord, an echo, a
 pedal on its way down. Who waits longer begins to tap anew."""
 
+LONGEST_EIGHTH = 0.4
+"""Seconds; what is felt as longer in bars of eighths is a quarter."""
+
 SLOWEST_PERIOD = 1.25
 """Slower beats are followed in their halves or thirds. No sooner than the tracker's end
 at 45 a minute makes it necessary: where no beat was told, which half is it?"""
@@ -293,6 +296,7 @@ class Pacer:
         if self._placing is not None or pulse is None or pulse.confidence < SURE:
             return orders
         pulse = replace(pulse, beat=pulse.beat + self._nudged)
+        pulse = self._in_pulses(pulse)
         if not self.is_settled and self._settles(pulse):
             return self._join(report.frame, pulse, self._followed)
         return self._steer(report.frame, pulse, self._followed)
@@ -449,6 +453,16 @@ class Pacer:
         if self._first_note is None:
             return 0.0
         return (pulse.beat - self._first_note[0]) / pulse.period
+
+    def _in_pulses(self, pulse: Pulse) -> Pulse:
+        """Take a quarter for two pulses where those are eighths, as in 7/8.
+
+        The tracker knows nothing of the meter, and finds quarters.
+        """
+        is_eighth = 2 * self._pulse_ticks == TICKS_PER_QUARTER
+        if self.seeks and is_eighth and pulse.period > LONGEST_EIGHTH:
+            return replace(pulse, period=pulse.period / 2)
+        return pulse
 
     # ---- the clock ----
 

@@ -563,6 +563,20 @@ def test_a_pedal_says_again_from_the_top(accompany, pressed, upbeat):
     assert remembered[5 * BAR + 3840] == 1
 
 
+def test_the_form_may_begin_again_as_often_as_he_likes(accompany, monkeypatch):
+    monkeypatch.setattr("jackcomp.decision.form.CAPACITY", 20)  # ten bars
+    decisions = []
+    told = accompany(top_pedal="soft", explain=decisions.append)
+    solo = []
+    for chorus in range(5):
+        start = chorus * 4 * BAR
+        solo += notes([(start + tick, note) for tick, note in MELODY])
+        solo += [(start + 400, CONTROL, 67, 127), (start + 600, CONTROL, 67, 0)]
+    Core(told).start().play(sorted(solo), 18 * BAR)
+    remembered = {one.tick: one.memory_step for one in decisions}
+    assert remembered[16 * BAR + 1920] == 24
+
+
 def test_the_top_of_what_comes_after_an_ending_is_its_own(accompany):
     decisions = []
     told = accompany(top_pedal="soft", end_after=1, explain=decisions.append)

@@ -494,6 +494,24 @@ def test_with_nothing_told_the_first_note_is_beat_one(pace, bpm):
     assert abs((at_the_end - (len(times) - 1) + 2) % 4 - 2) < 0.3
 
 
+@pytest.mark.parametrize(
+    ("meter", "bpm"),
+    [("7/8", 100), ("7/8", 140), ("5/8", 110)],
+)
+def test_with_nothing_told_eighths_are_taken_for_eighths(pace, meter, bpm):
+    meter = parse_meter(meter)
+    pacer = pace(Told.NOTHING, meter=meter)
+    eighth = 30 / bpm
+    bar = meter.bar_ticks // 960
+    for number in range(20 * bar):
+        if number % bar in (0, 2, 3, 4):
+            play(pacer, number * eighth, 60 + number % 5 * 2, value=96 - number % bar)
+    seconds = 19 * bar * eighth
+    tick = pacer.timeline.frame_to_tick(round(seconds * RATE))
+    assert pacer.bpm == pytest.approx(bpm, rel=0.03)
+    assert (tick + 240) % meter.bar_ticks < 480
+
+
 def test_with_nothing_told_the_band_waits_until_it_is_sure(pace):
     pacer = pace(Told.NOTHING)
     assert not pacer.is_settled
