@@ -159,7 +159,10 @@ def by_position(scored: Scored) -> dict[str, dict[str, float]]:
 
 
 def by_match(scored: Scored, lengths: NDArray[np.int64]) -> dict[str, dict[str, float]]:
-    """Give the metrics by length of the longest earlier match."""
+    """Give the metrics by length of the longest earlier match.
+
+    And once more for none and one together: no two in a row came before.
+    """
     found = {}
     for low, high in zip(MATCHES, (*MATCHES[1:], np.inf), strict=True):
         at = (lengths >= low) & (lengths < high)
@@ -167,6 +170,9 @@ def by_match(scored: Scored, lengths: NDArray[np.int64]) -> dict[str, dict[str, 
             last = high - 1
             name = f"{low}" if last == low else f"{low}-{last:g}"
             found[f"{low}+" if np.isinf(high) else name] = sum_up(scored.where(at))
+    short = lengths <= 1
+    if short.any():
+        found["0-1"] = sum_up(scored.where(short))
     return found
 
 

@@ -245,11 +245,24 @@ def print_report(report: Mapping[str, Any]) -> None:
                 f"majmin, {pair}, {part}: {gain['majmin']:+.4f} "
                 f"({gain['low']:+.4f} to {gain['high']:+.4f})"
             )
+    for name in ROLES:
+        if name in rows:
+            mean = _mean_of_sources(rows[name])
+            print(f"majmin, {name}, mean of the sources: {mean:.3f}")
     split, times = report["settings"]["split"], report["decision_ms"]
     print(f"{report['songs']} songs, split {split}")
     if times["max"] is not None:
         numbers = ", ".join(f"{name} {value:.2f}" for name, value in times.items())
         print(f"decision ms: {numbers}")
+
+
+def _mean_of_sources(row: Mapping[str, Mapping[str, float]]) -> float:
+    found = [
+        values["majmin"]
+        for source, values in row.items()
+        if source != "overall" and not source.endswith(PARTS[1:])
+    ]
+    return float(np.mean(found))
 
 
 def _print_others(rows: Mapping[str, Mapping[str, Mapping[str, float]]]) -> None:

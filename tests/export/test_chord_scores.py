@@ -105,6 +105,10 @@ def test_parts_of_a_song_make_the_whole():
         by_match(scored, scored.matches),
         by_match(scored, scored.step_matches),
     ):
+        together = parts.pop("0-1", None)
+        if together is not None:
+            apart = [parts[name]["steps"] for name in ("0", "1") if name in parts]
+            assert together["steps"] == sum(apart)
         assert sum(part["steps"] for part in parts.values()) == 79
         assert len(parts) > 1
     assert by_position(scored)["first_16_bars"]["steps"] == 31
