@@ -85,6 +85,8 @@ def evaluate(
     JackcompError
         In one line, if a file, a song or a model is no good.
     """
+    # First: a pool for ever replaces workers that cannot load their model.
+    times, model = time_steps(conditions), describe_model(conditions)
     songs = to_sequences(read_songs(files, split, source, limit))
     if not songs:
         raise ConfigError("no song has two steps of the harmonic grid or more")
@@ -126,7 +128,7 @@ def evaluate(
         draw_reliability(plots / "brain-reliability.png", certain)
     return {
         "rows": report,
-        "decision_ms": time_steps(conditions),
+        "decision_ms": times,
         "songs": len(songs),
         "settings": {
             "files": [path.name for path in files],
@@ -143,7 +145,7 @@ def evaluate(
         },
         **details,
         "reliability": certain,
-        "model": describe_model(conditions),
+        "model": model,
     }
 
 

@@ -105,6 +105,15 @@ def test_songs_of_a_single_step_are_refused_in_one_line(tmp_path, monkeypatch, c
     assert line == "no song has two steps of the harmonic grid or more"
 
 
+def test_a_model_that_is_not_there_ends_all_processes():
+    wanted = "--split valid --limit 2 --jobs 2 --rows lstm --model nowhere.onnx"
+    command = [sys.executable, "-m", "export.evaluate_brain", *wanted.split()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.startswith("cannot read model file nowhere.onnx")
+    assert done.stderr.count("\n") == 1
+
+
 def test_measuring_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None; "
