@@ -151,8 +151,12 @@ class Trainer:
 
     @property
     def best(self) -> Epoch | None:
-        """The epoch with the lowest perplexity so far, None before the first."""
-        return min(self.history, key=lambda epoch: epoch.perplexity, default=None)
+        """The epoch with the lowest perplexity so far, None before the first.
+
+        Laps are not asked: after them all that they have learnt is learnt anew.
+        """
+        epochs = self.history[self.settings.laps :]
+        return min(epochs, key=lambda epoch: epoch.perplexity, default=None)
 
     def _learn(self, songs: Sequence[ChordSequence], epoch: int) -> float:
         """Go once through all songs; give the perplexity on the way."""

@@ -164,13 +164,30 @@ def test_other_settings_do_not_carry_on_a_run(whole, songs):
         train(whole, songs, replace(TINY, learning_rate=0.1))
 
 
-def test_it_learns_from_laps_first(tmp_path, songs):
-    path = tmp_path / "songs.csv"
+@pytest.fixture(scope="module")
+def laps(tmp_path_factory):
+    path = tmp_path_factory.mktemp("laps") / "songs.csv"
     lines = [f'{n},"<verse_1> C F G7 C Amin Dmin G7 C"' for n in range(40)]
     path.write_text("\n".join(["id,chords", *lines]) + "\n")
-    laps = Laps(path, songs=20)
-    trainer = train(tmp_path, songs, replace(TINY, laps=len(laps), epochs=1), laps)
-    assert len(trainer.history) == 3
+    return Laps(path, songs=10)
+
+
+def test_it_learns_from_laps_first(tmp_path, songs, laps):
+    settings = replace(TINY, laps=len(laps), epochs=1)
+    trainer = train(tmp_path, songs, settings, laps)
+    assert len(trainer.history) == 5
+
+
+def test_no_patience_is_lost_and_nothing_chosen_in_laps(
+    tmp_path, songs, laps, monkeypatch
+):
+    measured = iter([5.0, 6.0, 6.0, 6.0, 8.0, 7.0, 9.0, 9.0, 9.0])
+    monkeypatch.setattr(Trainer, "validate", lambda *_: next(measured))
+    settings = replace(TINY, laps=len(laps), epochs=5, patience=1)
+    trainer = train(tmp_path, songs, settings, laps)
+    assert len(trainer.history) == 4 + 3
+    assert trainer.best.perplexity == 7.0
+    assert load_run(tmp_path / "best.pt")[0]["epoch"] == 5
 
 
 def test_batches_hold_every_song_once_and_no_more_steps_than_they_may():
