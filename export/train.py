@@ -94,7 +94,8 @@ class Trainer:
     settings : Settings
         Those of the run in ``folder``, if there is one.
     folder : Path
-        Gets the log, the curves and the checkpoints.
+        Gets the log, the curves and the checkpoints, from the first process, which
+        also tells the others where to go on: they need not share the folder.
     workers : Workers
         The processes that share the work.
     """
@@ -114,8 +115,9 @@ class Trainer:
             self.model, multi_avg_fn=get_ema_multi_avg_fn(settings.averaging)
         )
         self.history: list[Epoch] = []
-        if (folder / "last.pt").exists():
-            self._resume()
+        before = workers.from_first(self._before)
+        if before is not None:
+            self._resume(before)
 
     def run(
         self,
@@ -258,17 +260,30 @@ class Trainer:
     def _save(self, name: str, **content: object) -> None:
         """Write a checkpoint whole or not at all: a kill must not cost the run."""
         beside = self.folder / f"{name}.tmp"
-        torch.save({"settings": asdict(self.settings), **content}, beside)
+        made = {"settings": asdict(self.settings), "processes": self.workers.size}
+        torch.save({**made, **content}, beside)
         os.replace(beside, self.folder / name)
 
-    def _resume(self) -> None:
-        """Carry on the run in the folder."""
-        run, before = load_run(self.folder / "last.pt")
+    def _before(self) -> dict[str, Any] | None:
+        """Read what the run in the folder had done, if there is one to carry on."""
+        path = self.folder / "last.pt"
+        if not path.exists():
+            return None
+        run, before = load_run(path)
         if before != self.settings:
             raise ConfigError(
                 f"the run in {self.folder} has other settings: "
                 "start anew with --fresh, or name another with --name"
             )
+        if run["processes"] != self.workers.size:
+            raise ConfigError(
+                f"the run in {self.folder} has {run['processes']} processes, not "
+                f"{self.workers.size}: start as many, or anew with --fresh"
+            )
+        return run
+
+    def _resume(self, run: dict[str, Any]) -> None:
+        """Carry on a run."""
         self.model.load_state_dict(run["model"])
         self.average.load_state_dict(run["average"])
         self.optimizer.load_state_dict(run["optimizer"])

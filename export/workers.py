@@ -7,13 +7,17 @@ messages go by gloo.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import distributed, nn
+
+from jackcomp.errors import JackcompError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,21 @@ class Workers:
         total = torch.tensor(numbers, dtype=torch.float64, device=self.device)
         distributed.all_reduce(total)
         return total.tolist()
+
+    def from_first(self, make: Callable[[], T]) -> T:
+        """Give all processes what the first one makes, or its complaint."""
+        if self.size == 1:
+            return make()
+        told: list[Any] = [None]
+        if self.is_first:
+            try:
+                told = [make()]
+            except JackcompError as error:
+                told = [error]
+        distributed.broadcast_object_list(told, device=self.device)
+        if isinstance(told[0], JackcompError):
+            raise told[0]
+        return told[0]
 
     def wait(self) -> None:
         """Wait for the others."""

@@ -26,6 +26,8 @@ from jackcomp.network import Network
 from jackcomp.theory.vocabulary import N_CHORDS
 
 ROOT = Path(__file__).parents[1]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+TORCHRUN += ["--standalone", "--nproc-per-node", "2"]
 TINY = Settings(
     model=ModelSettings(units=12, embedding=8, dropout=0.2, weight_dropout=0.2),
     epochs=3,
@@ -107,9 +109,9 @@ def command(name, *more):
     return [*more, "-m", "export.train", "--name", name, "--small", "--limit", "40"]
 
 
-def run(arguments):
+def run(arguments, env=None):
     return subprocess.run(
-        arguments, cwd=ROOT, capture_output=True, text=True, check=True
+        arguments, cwd=ROOT, env=env, capture_output=True, text=True, check=True
     )
 
 
@@ -143,13 +145,50 @@ def test_a_killed_process_goes_on_where_it_was(run_name):
 
 
 def test_two_processes_train_one_model(run_name):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    arguments = [*command(run_name, *torchrun, "--standalone"), "--epochs", "2"]
+    arguments = [*command(run_name, *TORCHRUN), "--epochs", "2"]
     done = run(arguments)
     assert done.stdout.count("epoch 2:") == 1
     log = (ROOT / "export" / "runs" / run_name / "log.csv").read_text().splitlines()
     assert len(log) == 3
     assert float(log[2].split(",")[2]) < float(log[1].split(",")[2])
+
+
+APART = """
+import sys
+from pathlib import Path
+import torch
+from export.train import ModelSettings, Settings, Trainer, read_split
+from export.workers import Workers
+
+model = ModelSettings(units=8, embedding=4)
+settings = Settings(model=model, epochs=1, song_limit=20, batch_steps=1024)
+songs = read_split("train", settings)
+with Workers.join() as workers:
+    folder = Path(sys.argv[1]) / str(workers.number)
+    folder.mkdir()
+    Trainer(settings, folder, workers).run(songs, songs)
+    again = Trainer(settings, folder, workers)
+    torch.save((len(again.history), again.model.state_dict()), folder / "again.pt")
+"""
+
+
+def test_without_a_shared_folder_all_processes_go_on_where_the_first_was(tmp_path):
+    script = tmp_path / "apart.py"
+    script.write_text(APART)
+    command = [*TORCHRUN, str(script), str(tmp_path)]
+    run(command, env=os.environ | {"PYTHONPATH": str(ROOT)})
+    assert (tmp_path / "0" / "last.pt").exists()
+    assert not (tmp_path / "1" / "last.pt").exists()
+    first, second = (torch.load(tmp_path / name / "again.pt") for name in "01")
+    assert first[0] == second[0] == 1
+    assert_same(first[1], second[1])
+
+
+def test_other_processes_do_not_carry_on_a_run(whole, tmp_path, songs):
+    checkpoint = load_run(whole / "last.pt")[0]
+    torch.save(checkpoint | {"processes": 2}, tmp_path / "last.pt")
+    with pytest.raises(ConfigError, match="has 2 processes, not 1: start as many"):
+        train(tmp_path, songs)
 
 
 def test_two_processes_take_all_batches():
