@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +17,19 @@ from export.batches import pad, plan_batches
 from export.chordonomicon import Laps
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
 from export.sequences import to_lesson
-from export.to_onnx import PARITY, build_onnx, measure_parity
+from export.to_onnx import (
+    HALF_PRECISION,
+    LARGE,
+    PARITY,
+    build_onnx,
+    compare,
+    load_member,
+    measure_parity,
+)
 from export.train import Settings, Trainer, load_run, read_split
 from export.workers import Workers
 from jackcomp.brain.model import Brain
-from jackcomp.errors import ConfigError
+from jackcomp.errors import ConfigError, JackcompError
 from jackcomp.network import Network
 from jackcomp.theory.vocabulary import N_CHORDS
 
@@ -264,6 +272,25 @@ def test_torch_and_onnx_agree(layers):
     torch.manual_seed(0)
     model = ChordModel(replace(TINY.model, layers=layers)).eval()
     assert measure_parity([model], Brain(Network(build_onnx([model])))) < PARITY
+
+
+def test_what_half_precision_costs_is_measured(tmp_path, monkeypatch):
+    torch.manual_seed(0)
+    model = ChordModel(replace(TINY.model, units=40))
+    for weight in model.parameters():
+        weight.data *= 5
+    assert model.lstm.weight_hh_l0.numel() >= LARGE
+    run = {"settings": asdict(replace(TINY, model=model.settings)), "epoch": 0}
+    (tmp_path / "large").mkdir()
+    torch.save(run | {"model": model.state_dict()}, tmp_path / "large" / "best.pt")
+    monkeypatch.setattr("export.to_onnx.RUNS", tmp_path)
+    models = [load_member("large")[0]]
+    brain = Brain(Network(build_onnx(models)))
+    found = compare(models, brain)
+    assert found["parity"] < PARITY < found["half_precision"] < HALF_PRECISION
+    models[0].from_last.weight.data *= 1.1
+    with pytest.raises(JackcompError, match=r"differ by .* \(parity\)"):
+        compare(models, brain)
 
 
 def test_the_mean_of_two_models_is_one_model():
