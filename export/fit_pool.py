@@ -19,6 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from export.lessons import clock_notes, label_steps
+from export.measuring import positive
 from export.songs import LEADSHEET_FILES, Song, read_songs
 from export.stage import BarMap, main_meter
 from jackcomp import duo
@@ -351,7 +352,7 @@ def try_manner(
 def main() -> None:
     """Listen, fit, print."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--limit", type=int, help="songs, default: all")
+    parser.add_argument("--limit", type=positive, help="songs, default: all")
     options = parser.parse_args()
     torch.set_num_threads(1)
     models = duo.load_models()

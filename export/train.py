@@ -37,6 +37,7 @@ from tqdm import tqdm
 from export.batches import Batch, pad, plan_batches
 from export.chordonomicon import Laps, split_of
 from export.curves import Epoch, draw_curves, write_log
+from export.measuring import positive
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
 from export.sequences import (
     ChordSequence,
@@ -275,9 +276,9 @@ class Trainer:
                 f"the run in {self.folder} has other settings: "
                 "start anew with --fresh, or name another with --name"
             )
-        if run["processes"] != self.workers.size:
+        if (processes := run.get("processes", 1)) != self.workers.size:
             raise ConfigError(
-                f"the run in {self.folder} has {run['processes']} processes, not "
+                f"the run in {self.folder} has {processes} processes, not "
                 f"{self.workers.size}: start as many, or anew with --fresh"
             )
         return run
@@ -306,16 +307,22 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
     Raises
     ------
     ConfigError
-        If there is none.
+        If there is none, or this version cannot read it.
     """
     try:
         run = torch.load(path, weights_only=True, map_location="cpu")
+        told = dict(run["settings"])
+        settings = Settings(**{**told, "model": ModelSettings(**told["model"])})
     except OSError as error:
         raise ConfigError(
             f"no checkpoint {path}: train first, with python -m export.train"
         ) from error
-    settings = dict(run["settings"])
-    return run, Settings(**{**settings, "model": ModelSettings(**settings["model"])})
+    except Exception as error:  # torch raises many kinds for a damaged file
+        raise ConfigError(
+            f"checkpoint {path} is damaged or of another version: "
+            "start anew with python -m export.train --fresh"
+        ) from error
+    return run, settings
 
 
 def _rate(epoch: float, settings: Settings) -> float:
@@ -331,11 +338,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Train the chord model.")
     parser.add_argument("--name", help="name of the run's folder: brain, or small")
     parser.add_argument("--small", action="store_true", help="a small model in minutes")
-    parser.add_argument("--epochs", type=int, help="how often to go through all songs")
+    parser.add_argument(
+        "--epochs", type=positive, help="how often to go through all songs"
+    )
     parser.add_argument(
         "--seed", type=int, default=Settings.seed, help="default %(default)s"
     )
-    parser.add_argument("--limit", type=int, help="use so many songs of each split")
+    parser.add_argument(
+        "--limit", type=positive, help="use so many songs of each split"
+    )
     parser.add_argument("--fresh", action="store_true", help="forget an earlier run")
     parser.add_argument(
         "--chordonomicon", type=Path, metavar="CSV", help="learn from this file first"

@@ -29,6 +29,7 @@ from export.disturbed import modulate
 from export.lessons import POINTS, UNKNOWN, MelodyLesson, to_melody_lesson
 from export.listener_model import Listener, ListenerSettings
 from export.listener_to_onnx import build_listener
+from export.measuring import positive
 from export.songs import LEADSHEET_FILES, Song, read_songs
 from jackcomp.decision.policy import TRIAD_OF
 from jackcomp.ear.listener import LISTENER_CARD
@@ -389,8 +390,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--run", type=Path, default=RUN, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=MODEL, help="default: %(default)s")
-    parser.add_argument("--epochs", type=int, default=Settings.epochs)
-    parser.add_argument("--limit", type=int, help="songs of each split; default all")
+    parser.add_argument("--epochs", type=positive, default=Settings.epochs)
+    parser.add_argument(
+        "--limit", type=positive, help="songs of each split; default all"
+    )
     options = parser.parse_args()
     settings = Settings(epochs=options.epochs, song_limit=options.limit)
     train(settings, options.run)

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,9 @@ import numpy as np
 import pytest
 import torch
 
+import export.fit_pool
+import export.train
+import export.train_ear
 from export.batches import pad, plan_batches
 from export.chordonomicon import Laps
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
@@ -217,6 +221,43 @@ def laps(tmp_path_factory):
     lines = [f'{n},"<verse_1> C F G7 C Amin Dmin G7 C"' for n in range(40)]
     path.write_text("\n".join(["id,chords", *lines]) + "\n")
     return Laps(path, songs=10)
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"PK\3\4" + bytes(40)),
+        lambda path: path.write_bytes(path.read_bytes()[:-500]),
+        lambda path: torch.save({"settings": {"size": 3}}, path),
+        lambda path: torch.save([], path),
+    ],
+)
+def test_a_checkpoint_that_cannot_be_read_is_one_line(whole, tmp_path, songs, spoil):
+    path = tmp_path / "last.pt"
+    shutil.copy(whole / "last.pt", path)
+    spoil(path)
+    with pytest.raises(ConfigError, match=r"last.pt is damaged .* --fresh$"):
+        train(tmp_path, songs)
+
+
+@pytest.mark.parametrize(
+    ("module", "option"),
+    [
+        (export.train, "--epochs"),
+        (export.train, "--limit"),
+        (export.train_ear, "--epochs"),
+        (export.train_ear, "--limit"),
+        (export.fit_pool, "--limit"),
+    ],
+)
+@pytest.mark.parametrize("number", ["0", "-3", "many"])
+def test_nothing_is_no_number_of_anything(monkeypatch, capsys, module, option, number):
+    # One that nobody knows ends it, if the number does not.
+    monkeypatch.setattr(sys, "argv", ["train", f"{option}={number}", "--nonsense"])
+    with pytest.raises(SystemExit):
+        module.main()
+    assert f"'{number}' is not a whole number from 1" in capsys.readouterr().err
 
 
 def test_it_learns_from_laps_first(tmp_path, songs, laps):
