@@ -4,23 +4,25 @@ A small study by Optuna's tree-structured Parzen estimator: each trial trains fo
 epochs on a part of the songs and is judged by its perplexity on the valid split. The
 study is kept in ``export/runs/search.db``, so that an interrupted one goes on, and its
 summary is written to ``export/search.json``, from where `export.to_onnx` copies it to
-the model's card. The same seed gives the same trials on the same machine. What it
-finds is a hint for the full run and no more: short runs on few songs prefer smaller
-networks and less dropout than long ones.
+the model's card. Each trial is seeded by its number, so that the same machine finds the
+same, interrupted or not. What it finds is a hint for the full run and no more: short
+runs on few songs prefer less dropout than long ones.
 """
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import optuna
 
+from export.measuring import positive
 from export.model import ModelSettings
 from export.train import RUNS, SEARCH_SUMMARY, Settings, Trainer, read_split
 from export.workers import Workers
 
-TRIALS = 4
+TRIALS = 24
 EPOCHS = 3
 SONGS = 300
 SEED = 20240229
@@ -45,11 +47,25 @@ def suggest(trial: optuna.Trial) -> Settings:
     )
 
 
+def search(
+    study: optuna.Study, trials: int, judge: Callable[[optuna.Trial], float]
+) -> list[optuna.trial.FrozenTrial]:
+    """Go on until there are so many finished trials; gives them in their order.
+
+    A trial that was interrupted is drawn again.
+    """
+    whole = [optuna.trial.TrialState.COMPLETE]
+    for number in range(len(study.get_trials(states=whole)), trials):
+        study.sampler = optuna.samplers.TPESampler(seed=SEED + number)
+        study.optimize(judge, n_trials=1)
+    return study.get_trials(states=whole)
+
+
 def main() -> None:
     """Read the command line, search, write the summary."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument(
-        "--trials", type=int, default=TRIALS, help="default %(default)s"
+        "--trials", type=positive, default=TRIALS, help="default %(default)s"
     )
     options = parser.parse_args()
     RUNS.mkdir(parents=True, exist_ok=True)
@@ -57,10 +73,6 @@ def main() -> None:
     study = optuna.create_study(
         study_name="brain", storage=storage, load_if_exists=True
     )
-    whole = [optuna.trial.TrialState.COMPLETE]
-    finished = len(study.get_trials(states=whole))
-    # An interrupted search must not draw again what it has tried.
-    study.sampler = optuna.samplers.TPESampler(seed=SEED + finished)
     settings = Settings(song_limit=SONGS)
     songs, exam = read_split("train", settings), read_split("valid", settings)
 
@@ -68,8 +80,9 @@ def main() -> None:
         with Workers.join() as workers, TemporaryDirectory() as folder:
             return Trainer(suggest(trial), Path(folder), workers).run(songs, exam)
 
-    study.optimize(judge, n_trials=max(options.trials - finished, 0))
-    trials = study.get_trials(states=whole)
+    trials = search(study, options.trials, judge)
+    perplexities = [trial.value for trial in trials]
+    best = perplexities.index(min(perplexities))
     summary = {
         "command": "python -m export.search",
         "judged_by": "perplexity on the valid split",
@@ -77,13 +90,13 @@ def main() -> None:
         "songs": SONGS,
         "seed": SEED,
         "trials": [
-            {"number": trial.number, "perplexity": trial.value, **trial.params}
-            for trial in trials
+            {"number": number, "perplexity": trial.value, **trial.params}
+            for number, trial in enumerate(trials)
         ],
-        "best": study.best_trial.number,
+        "best": best,
     }
     SEARCH_SUMMARY.write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-    print(f"best of {len(trials)}: {study.best_value:.3f}, {study.best_params}")
+    print(f"best of {len(trials)}: {perplexities[best]:.3f}, {trials[best].params}")
 
 
 if __name__ == "__main__":

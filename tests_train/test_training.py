@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import export.fit_pool
+import export.search
 import export.train
 import export.train_ear
 from export.batches import pad, plan_batches
@@ -246,6 +247,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_line(whole, tmp_path, songs, sp
     [
         (export.train, "--epochs"),
         (export.train, "--limit"),
+        (export.search, "--trials"),
         (export.train_ear, "--epochs"),
         (export.train_ear, "--limit"),
         (export.fit_pool, "--limit"),
