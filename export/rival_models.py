@@ -5,10 +5,10 @@ counts the song's own past in; ``ngram_memory`` has the in-song memory that the 
 has, with weights of its own; ``counts_memory`` has it on top of all counts mixed.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,10 @@ from export.ppm import Ppm
 from export.sequences import ChordSequence
 from jackcomp.brain.memory import SongMemory, no_past, remember
 from jackcomp.brain.tables import unpack_memory
+from jackcomp.tables import load_tables
 
 RIVAL_MEMORY = Path(__file__).parent / "rival_memory.json"
+_REMEDY = "make them with: python -m export.fit_memory --rivals"
 WITH_MEMORY = ("ngram_memory", "counts_memory")
 
 
@@ -103,8 +105,20 @@ def with_memory(
 
 
 def read_rival_tables() -> tuple[list[float], dict[str, SongMemory]]:
-    """Read the shares of the counts, and the memories by row."""
-    content = json.loads(RIVAL_MEMORY.read_text(encoding="utf-8"))
-    tables = content["tables"]
-    memories = {name: unpack_memory(tables[name]) for name in WITH_MEMORY}
-    return tables["shares"], memories
+    """Read the shares of the counts, and the memories by row.
+
+    Raises
+    ------
+    ModelError
+        If the file is missing, is not JSON, or does not match its card.
+    """
+
+    def read(
+        tables: Mapping[str, Any], card: Mapping[str, Any]
+    ) -> tuple[list[float], dict[str, SongMemory]]:
+        memories = {name: unpack_memory(tables[name]) for name in WITH_MEMORY}
+        return tables["shares"], memories
+
+    return load_tables(
+        "the rivals' tables", RIVAL_MEMORY.name, _REMEDY, read, RIVAL_MEMORY
+    )

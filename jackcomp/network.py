@@ -53,6 +53,10 @@ class Network:
             model, options, providers=["CPUExecutionProvider"]
         )
         self.checksum = hashlib.sha256(model).hexdigest()
+        self._shapes = {
+            "inputs": {each.name: each.shape for each in self._session.get_inputs()},
+            "outputs": {each.name: each.shape for each in self._session.get_outputs()},
+        }
 
     @classmethod
     def load(
@@ -89,22 +93,31 @@ class Network:
         else:
             source, card_source = path, path.with_suffix(".json")
         model, card = _read(source, remedy), _read_card(card_source, remedy)
-        what = _objection(model, card, expected)
+        what = _objection(model, card, {**expected, "name": name})
+        if not what:
+            try:
+                network = cls(model)
+            except Exception as error:  # onnxruntime raises many kinds, none exported
+                raise ModelError(
+                    f"cannot load model {source}: {error}; {remedy}"
+                ) from error
+            what = network._other_shapes(card)
         if what:
             raise ModelError(
                 f"model {source} does not match its card: {what}; {remedy}"
             )
-        try:
-            return cls(model)
-        except Exception as error:  # onnxruntime raises many kinds, none exported
-            raise ModelError(
-                f"cannot load model {source}: {error}; {remedy}"
-            ) from error
+        return network
+
+    def _other_shapes(self, card: Mapping[str, Any]) -> str:
+        """Say which shapes a card states otherwise, if it does; empty if none."""
+        for key, shapes in self._shapes.items():
+            if card.get(key, shapes) != shapes:
+                return f"its {key!r} are not those of the file"
+        return ""
 
     def input_size(self, name: str) -> int:
         """Return the length of an input's last axis."""
-        shapes = {given.name: given.shape for given in self._session.get_inputs()}
-        return int(shapes[name][-1])
+        return int(self._shapes["inputs"][name][-1])
 
     def run(self, inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
         """Give the outputs, in the order of the file."""
@@ -118,6 +131,8 @@ def _objection(
     """Say why weights are not the card's or not for this version; empty if they are."""
     if card.get("sha256") != hashlib.sha256(model).hexdigest():
         return "the checksum differs"
+    if card.get("bytes", len(model)) != len(model):
+        return f"the file has {len(model)} bytes, not {card['bytes']}"
     for key, wanted in expected.items():
         found = card.get(key)
         if isinstance(wanted, Mapping) and isinstance(found, Mapping):

@@ -1,6 +1,8 @@
 """The training room: ``make test-train``. Needs torch, so `make test` leaves it out."""
 
 import csv
+import json
+import math
 import os
 import shutil
 import signal
@@ -11,6 +13,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -25,6 +28,7 @@ from export.sequences import to_lesson
 from export.to_onnx import (
     HALF_PRECISION,
     LARGE,
+    MODEL,
     PARITY,
     build_onnx,
     compare,
@@ -342,3 +346,14 @@ def test_the_mean_of_two_models_is_one_model():
     brain = Brain(Network(build_onnx(models)))
     assert measure_parity(models, brain) < PARITY
     assert measure_parity(models[:1], brain) > PARITY
+
+
+def test_the_card_counts_the_weights_of_the_file():
+    weights = onnx.load(MODEL).graph.initializer
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+    count = sum(math.prod(w.dims) for w in weights if w.data_type in floats)
+    assert count <= 2_000_000
+    # In the file each pair of biases is one, and a head answers for no chord too.
+    card = json.loads(MODEL.with_suffix(".json").read_text(encoding="utf-8"))
+    units = [settings["model"]["units"] for settings in card["settings"]]
+    assert card["parameters"] == count + 3 * sum(units)

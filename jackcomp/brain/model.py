@@ -23,7 +23,7 @@ from jackcomp.brain.features import (
 )
 from jackcomp.network import Network
 from jackcomp.theory.chord import format_harte
-from jackcomp.theory.vocabulary import CHORDS
+from jackcomp.theory.vocabulary import CHORDS, N_CHORDS
 
 VOCABULARY = tuple(format_harte(chord) for chord in CHORDS)
 
@@ -34,6 +34,7 @@ _CARD = {
         "position": ["batch", POSITION_SIZE],
         "genre": ["batch", N_GENRES],
     },
+    "outputs": {"probabilities": ["batch", N_CHORDS]},
 }
 _REMEDY = "reinstall jackcomp, or make it with: python -m export.to_onnx"
 

@@ -156,10 +156,15 @@ def test_other_weights_than_the_cards_are_refused(copied):
     [
         ("vocabulary", ["C:maj"], "its 'vocabulary' is not that"),
         ("inputs", {"position": ["batch", 3]}, "its 'inputs' is not that"),
+        ("outputs", {"probabilities": ["batch", 3]}, "its 'outputs' is not that"),
+        ("outputs", {"next_state": ["batch", 3]}, "its 'outputs' are not those of"),
+        ("inputs", {"state": ["batch", 3]}, "its 'inputs' are not those of the file"),
+        ("bytes", 1, "bytes, not 1"),
+        ("name", "ear", "its 'name' is not that"),
     ],
 )
 def test_a_model_for_another_version_is_refused(copied, field, value, reason):
     card = json.loads(copied.with_suffix(".json").read_text(encoding="utf-8"))
-    card[field] = value
+    card[field] = {**card[field], **value} if isinstance(value, dict) else value
     copied.with_suffix(".json").write_text(json.dumps(card), encoding="utf-8")
     assert reason in refusal(copied)
