@@ -319,7 +319,7 @@ def main() -> int:
         type=share,
         default=0.0,
         metavar="SHARE",
-        help="so many of the past chords are another chord of the song; default 0",
+        help="so many of the past chords are another one heard before; default 0",
     )
     parser.add_argument("--jobs", type=positive, default=1, help="processes; default 1")
     parser.add_argument(

@@ -149,19 +149,20 @@ def blur(
     share : float
         How many of its steps get another chord, 0 to 1.
     generator : Generator
-        Draws which, and from the song's other chords which one: they are those of
-        its keys, whether a key is annotated or not.
+        Draws which, and from the chords heard so far in the song which one: they are
+        those of its keys, and no later one becomes known by mistake.
 
     Returns
     -------
     ndarray, shape=(steps,), int64
-        The same as the song's where it has but one chord.
+        The same as the song's as long as it has had but one chord.
     """
     chords = sequence.chords.copy()
-    own = np.unique(chords)
-    if len(own) > 1:
-        for step in np.flatnonzero(generator.random(len(chords)) < share):
-            chords[step] = generator.choice(own[own != chords[step]])
+    for step in np.flatnonzero(generator.random(len(chords)) < share):
+        heard = np.unique(sequence.chords[: step + 1])
+        others = heard[heard != sequence.chords[step]]
+        if len(others) > 0:
+            chords[step] = generator.choice(others)
     return chords
 
 
