@@ -351,6 +351,7 @@ def export_runs(runs: Sequence[str], target: Path) -> dict[str, Any]:
         "epochs": [made["epoch"] for made in members],
         "metrics": {
             "split": "valid",
+            "genre": "none told",
             "lstm": {"overall": sum_up(join(scored))},
             **differences,
         },

@@ -45,6 +45,7 @@ def test_the_card_states_shapes_data_and_vocabulary():
     assert {entry["tier"] for entry in card["data"]} == {"open", "gpl"}
     assert all(entry["licence"] and entry["songs"]["train"] for entry in card["data"])
     assert card["metrics"]["parity"] <= 1e-4
+    assert card["metrics"]["genre"] == "none told"
 
 
 def test_rows_are_distributions(brain):
