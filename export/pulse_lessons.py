@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from export.pulse_songs import DRIFT, TimedSong, read_exact_songs, roughen
+from export.pulse_songs import DRIFT, TimedSong, bend, read_exact_songs, roughen
 from export.pulse_written import keeps_its_pulse, play
 from export.songs import Song, read_songs
 from jackcomp.ear.beat_filter import REMEMBERED, TRAITS
@@ -29,6 +29,9 @@ TEMPO_BEATS = 2
 
 SHORTEST_SONG = 40
 FROM_THE_START = 0.3
+BENT = 0.25
+"""In so many of the pop songs the tempo changes; see `pulse_songs.bend`."""
+
 STRETCH = 0.08
 PRIOR_SHARE, COUNT_IN_SHARE, COUNT_IN_SECONDS = 0.10, 0.02, 0.02
 
@@ -124,6 +127,8 @@ def listen(song: Lesson, rng: np.random.Generator) -> Onsets:
     if isinstance(song, Song):
         song = play(song, rng)
     elif song.source == "pop909":
+        if rng.random() < BENT:
+            song = bend(song, rng)
         song = roughen(song, rng, float(rng.choice([0.0, DRIFT])))
     traits, kept, rows = OnsetTraits(), [], []
     for onset in song.played():

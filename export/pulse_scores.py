@@ -9,6 +9,9 @@ mir_eval's; our own are:
 - ``tempo4``: share of the annotated beats at which the tempo in force is within 4 %
   of the local one, the mean of eight beats around; ``tempo4_octave`` also accepts
   half, double, a third and three times that tempo;
+- ``kept``: whether as many beats were announced as annotated, from the first that was
+  in phase to the last: a beat that was left out or played twice puts all later bars
+  wrong, which nothing above tells;
 - ``phase_ms``: distance from an annotated beat to the nearest announced one;
 - ``lock_s``: seconds from the first onset to the first of eight annotated beats in
   a row that are in phase; infinite if there are none;
@@ -79,6 +82,7 @@ def score_beats(
             "f": float(mir_eval.beat.f_measure(truth, heard, F_WINDOW_SECONDS)),
             **dict(zip(CONTINUITY, _continuity(truth, heard), strict=True)),
             "in_phase": float(right.mean()),
+            "kept": float(_keeps_count(nearest, right)),
             "tempo4": float(octaves[:, 0].mean()),
             "tempo4_octave": float(octaves.any(axis=1).mean()),
         },
@@ -131,6 +135,14 @@ def _in_phase(
     interval = times[before + 1] - times[before]
     close = distance <= PHASE_SHARE * period
     return np.asarray(close & (np.abs(interval - period) <= PHASE_SHARE * period))
+
+
+def _keeps_count(nearest: NDArray[np.intp], right: NDArray[np.bool_]) -> bool:
+    met = np.flatnonzero(right)
+    if not met.size:
+        return False
+    first, last = met[0], met[-1]
+    return bool(nearest[last] - nearest[first] == last - first)
 
 
 def _local_period(truth: Seconds) -> Seconds:

@@ -3,7 +3,8 @@
 Only ``wjazzd`` (jazz solos as they were played) and ``pop909`` (a keyboard's exact
 grid) have times in seconds. The latter is roughened, differently for each song but
 always the same for one: every onset is moved by up to 20 ms, and the tempo drifts
-by up to 8 % in waves of a minute. ``pop909_steady`` is the same without the drift.
+by up to 8 % in waves of a minute. ``pop909_steady`` is the same without the drift;
+``pop909_bent``, without it too, has ritardandi and accelerandi instead (`bend`).
 """
 
 import json
@@ -24,7 +25,13 @@ from jackcomp.errors import ConfigError
 JITTER_SECONDS = 0.020
 DRIFT = 0.08
 DRIFT_SECONDS = 60.0
-SOURCES = ("wjazzd", "pop909", "pop909_steady")
+PARTS_OF_A_BEAT = 8
+BEATS_BETWEEN, BEATS_OF_CHANGE = (8.0, 48.0), (4.0, 16.0)
+MORE_OR_LESS, FARTHEST = (0.1, 0.34), 0.5
+"""Logarithms of the change of a beat's length, and of its distance from the first."""
+
+SLOWER, A_TEMPO, BEATS_HELD = 0.6, 0.4, 4.0
+SOURCES = ("wjazzd", "pop909", "pop909_steady", "pop909_bent")
 DEFAULT_VELOCITY = 80
 LONGEST_SECONDS = 4 * 3600
 
@@ -46,7 +53,7 @@ class TimedSong:
     Attributes
     ----------
     id, source, licence, split : str
-        As in the corpus; ``pop909_steady`` is a source too.
+        As in the corpus; ``pop909_steady`` and ``pop909_bent`` are sources too.
     onsets : ndarray, shape=(n_notes,), float64
         Seconds, ascending.
     notes, velocities : tuple of int
@@ -186,6 +193,48 @@ def roughen(
     )
 
 
+def bend(song: TimedSong, rng: np.random.Generator) -> TimedSong:
+    """Play a song with ritardandi and accelerandi.
+
+    Within 4 to 16 beats the tempo changes by 10 to 40 %, more often to a slower one.
+    There it stays, or the old one comes back at once.
+
+    Parameters
+    ----------
+    song : TimedSong
+        Played in time.
+    rng : numpy.random.Generator
+        Decides where, how far, and what then.
+    """
+    beats = np.arange((len(song.beats) - 1) * PARTS_OF_A_BEAT + 1) / PARTS_OF_A_BEAT
+    slowness = np.zeros(len(beats) - 1)
+    now, beat = 0.0, rng.uniform(*BEATS_BETWEEN)
+    while beat < len(song.beats) - 1:
+        longer = rng.uniform(*MORE_OR_LESS)
+        if rng.random() > SLOWER or now + longer > FARTHEST:
+            longer = -longer if now - longer > -FARTHEST else longer
+        end = beat + rng.uniform(*BEATS_OF_CHANGE)
+        course = np.interp(beats[:-1], (beat, end), (0.0, longer))
+        slowness += course
+        now += longer
+        if rng.random() < A_TEMPO:
+            end += rng.uniform(0, BEATS_HELD)
+            slowness[beats[:-1] >= end] -= now
+            now = 0.0
+        beat = end + rng.uniform(*BEATS_BETWEEN)
+    written = np.interp(beats, np.arange(len(song.beats)), song.beats)
+    played = np.append(0.0, np.cumsum(np.diff(written) * np.exp(slowness)))
+
+    def move(seconds: Seconds) -> Seconds:
+        early = np.minimum(seconds - written[0], 0.0)
+        late = np.maximum(seconds - written[-1], 0.0) * np.exp(slowness[-1])
+        return np.asarray(
+            written[0] + np.interp(seconds, written, played) + early + late
+        )
+
+    return replace(song, onsets=move(song.onsets), beats=move(song.beats))
+
+
 def _read_timed_song(record: dict[str, Any]) -> TimedSong:
     """Turn one record of the schema into times, played as in the corpus."""
     timing, meter = record["timing"], record["meter"]
@@ -224,3 +273,6 @@ def _perform(song: TimedSong) -> Iterator[TimedSong]:
     yield roughen(song, randomness_of(song.id, "play"), DRIFT)
     steady = roughen(song, randomness_of(song.id, "play"), 0.0)
     yield replace(steady, source="pop909_steady")
+    bent = bend(song, randomness_of(song.id, "bend"))
+    rough = roughen(bent, randomness_of(song.id, "play"), 0.0)
+    yield replace(rough, source="pop909_bent")

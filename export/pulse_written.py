@@ -14,6 +14,7 @@ from export.pulse_songs import (
     DRIFT,
     JITTER_SECONDS,
     TimedSong,
+    bend,
     roughen,
 )
 from export.songs import Song
@@ -26,6 +27,9 @@ SWUNG = 0.4
 
 LATEST_OFFBEAT = 0.67
 """A swung offbeat falls between the middle of the beat and here."""
+
+BENT = 0.5
+"""In so many of the songs the tempo changes; see `pulse_songs.bend`."""
 
 VELOCITY_SPREAD = 12.0
 
@@ -70,5 +74,7 @@ def play(song: Song, rng: np.random.Generator) -> TimedSong:
         beats_per_bar=per_bar,
         downbeats=tuple(range(-first % per_bar, len(beats), per_bar)),
     )
+    if rng.random() < BENT:
+        exact = bend(exact, rng)
     jitter, drift = rng.uniform(0, JITTER_SECONDS), rng.uniform(0, DRIFT)
     return roughen(exact, rng, drift, jitter)

@@ -43,6 +43,7 @@ from jackcomp.ear.beat_filter import (
     BeatFilter,
     PulseTables,
     lay_out,
+    spread_tempi,
 )
 from jackcomp.ear.pulse_tables import load_pulse_tables, read_tables, write_tables
 from jackcomp.errors import JackcompError, ModelError
@@ -64,7 +65,7 @@ class Settings:
     learning_rate: float = 3e-3
     blur_learning_rate: float = 2e-2
     gradient_norm: float = 1.0
-    tempo_blurs: tuple[float, ...] = (-4.0, -1.0)  # to begin with, by regime
+    tempo_blurs: tuple[float, ...] = (-4.0, -1.0, 0.0)  # to begin with, by regime
     near_beats: float = 0.05
     near_tempo: float = 0.03
     valid_batches: int = 16
@@ -76,6 +77,7 @@ LAID_LOG_PERIODS = torch.tensor(beat_filter.LAID_LOG_PERIODS, dtype=torch.float3
 PERIODS = LOG_PERIODS.exp()
 PHASES = torch.arange(N_PHASES) / N_PHASES
 TURNS = torch.arange(N_PHASES // 2 + 1)
+SPREAD = torch.tensor(spread_tempi(), dtype=torch.float32)
 
 
 class PulseFilter(nn.Module):
@@ -92,7 +94,7 @@ class PulseFilter(nn.Module):
         self.tempo_blur = nn.Parameter(torch.tensor(settings.tempo_blurs))
         self.log_phase_blur = nn.Parameter(torch.tensor(-4.2))
         self.log_phase_blur_per_beat = nn.Parameter(torch.tensor(-4.0))
-        self.unrest = nn.Parameter(torch.tensor(-6.0))  # log-odds
+        self.unrest = nn.Parameter(torch.tensor(-4.0))  # log-odds
         self.surprise = nn.Parameter(torch.tensor(-7.0))  # log-odds
 
     def go_on_from(self, tables: PulseTables) -> None:
@@ -172,10 +174,13 @@ class PulseFilter(nn.Module):
         blurred = beats.clamp(max=LONGEST_BLUR_BEATS)
         log_beats = torch.log(blurred + 1e-4)[:, None]
         change = torch.sigmoid(self.tempo_blur[:, None] + log_beats)
-        moved = 0.33 * change[..., None] * joint
-        slower = torch.cat([moved[..., 1:, :], moved[..., -1:, :]], dim=-2)
-        faster = torch.cat([moved[..., :1, :], moved[..., :-1, :]], dim=-2)
-        joint = joint - 2 * moved + slower + faster
+        moved = change[..., None] * joint
+        third = 0.33 * moved[:, :-1]
+        slower = torch.cat([third[..., 1:, :], third[..., -1:, :]], dim=-2)
+        faster = torch.cat([third[..., :1, :], third[..., :-1, :]], dim=-2)
+        bent = torch.matmul(SPREAD, moved[:, -1:])
+        moves = [slower + faster - 2 * third, bent - moved[:, -1:]]
+        joint = joint + torch.cat(moves, dim=1)
         variance = torch.exp(2 * self.log_phase_blur)
         variance = variance + torch.exp(2 * self.log_phase_blur_per_beat) * blurred
         damp = torch.exp(-0.5 * (2 * math.pi * TURNS) ** 2 * variance[..., None])

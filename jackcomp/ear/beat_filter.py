@@ -1,13 +1,13 @@
 """Where in the beat, and how fast: a filter over phase and tempo.
 
 The state is a distribution over a grid of tempi (rows, each 1.6 % slower than the
-one before) and phases (columns, 0 is on the beat), in each of two regimes: a band
-behind him keeps a soloist's tempo, one who plays alone lets it wander, and nobody
-says which it is. Between two onsets phases turn with each tempo, and blur; at an onset
-they are weighed by a small network that looks at the onsets of the last eight beats,
-*laid out in the beats of a tempo*: what is eighths at one tempo is quarters at
-another, so one network serves for all. It looks at every second tempo; those between
-get the mean.
+one before) and phases (columns, 0 is on the beat), in each of three regimes: a band
+behind him keeps a soloist's tempo, one who plays alone lets it wander, a ritardando or
+an accelerando changes it within a few beats, and nobody says which it is. Between two
+onsets phases turn with each tempo, and blur; at an onset they are weighed by a small
+network that looks at the onsets of the last eight beats, *laid out in the beats of a
+tempo*: what is eighths at one tempo is quarters at another, so one network serves for
+all. It looks at every second tempo; those between get the mean.
 
 The network and the blur were learnt together, by making the filter sure of the
 annotated beats (``export/train_pulse.py``). Times are seconds.
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 Grid = NDArray[np.float64]
 
-N_LAID, N_PHASES, N_REGIMES = 64, 32, 2
+N_LAID, N_PHASES, N_REGIMES = 64, 32, 3
 N_TEMPI = 2 * N_LAID - 1
 SLOWEST_BPM, FASTEST_BPM = 45, 338
 LOG_PERIOD_STEP = 0.016
@@ -41,6 +41,9 @@ REMEMBERED = 36
 N_INPUTS = TRAITS * LAYOUT_BINS + 5
 
 LONGEST_BLUR_BEATS = 8.0
+BEND_ROWS = 2.5
+"""Rows by which a tempo that changes within a few beats moves, standard deviation."""
+
 _FLOOR = 1e-9
 _TURNS = np.arange(N_PHASES // 2 + 1)
 _TEMPO_INPUTS = np.stack([LAID_LOG_PERIODS**power for power in (1, 2, 3)], axis=1)
@@ -61,7 +64,8 @@ class PulseTables:
     regimes : ndarray, shape=(N_REGIMES,)
         Distribution of the regimes while nothing is known.
     tempo_blur : ndarray, shape=(N_REGIMES,)
-        Log-odds of the tempo's change by one row within a beat.
+        Log-odds of the tempo's change within a beat: by a row, in the last regime as
+        `spread_tempi` says.
     phase_blur, phase_blur_per_beat : float
         Standard deviation, in beats: at each onset, and for one beat.
     unrest : float
@@ -129,12 +133,15 @@ class BeatFilter:
         beats = seconds / PERIODS
         blurred = np.minimum(beats, LONGEST_BLUR_BEATS)
         change = self._tempo_odds * (blurred + 1e-4)
-        moved = (0.33 * change / (1 + change))[..., None] * self._joint
-        joint = self._joint - 2 * moved
-        joint[:, :-1] += moved[:, 1:]
-        joint[:, 1:] += moved[:, :-1]
-        joint[:, -1] += moved[:, -1]
-        joint[:, 0] += moved[:, 0]
+        moved = (change / (1 + change))[..., None] * self._joint
+        third = 0.33 * moved[:-1]
+        joint = self._joint.copy()
+        joint[:-1] -= 2 * third
+        joint[:-1, :-1] += third[:, 1:]
+        joint[:-1, 1:] += third[:, :-1]
+        joint[:-1, -1] += third[:, -1]
+        joint[:-1, 0] += third[:, 0]
+        joint[-1] += _SPREAD @ moved[-1] - moved[-1]
         tables = self._tables
         variance = tables.phase_blur**2 + tables.phase_blur_per_beat**2 * blurred
         # Powers of one turn; multiplied up, which is cheaper than raised.
@@ -196,6 +203,23 @@ class BeatFilter:
         evidence[::2] = hidden @ self._outer + self._outer_bias
         evidence[1::2] = 0.5 * (evidence[:-1:2] + evidence[2::2])
         return evidence
+
+
+def spread_tempi() -> Grid:
+    """Give where a tempo goes that changes within a few beats.
+
+    Returns
+    -------
+    ndarray, shape=(N_TEMPI, N_TEMPI)
+        A bell of `BEND_ROWS` around each tempo, in columns that sum to 1.
+    """
+    rows = np.arange(N_TEMPI)
+    distance = np.subtract.outer(rows, rows) / BEND_ROWS
+    bells = np.exp(-0.5 * distance**2)
+    return np.asarray(bells / bells.sum(axis=0))
+
+
+_SPREAD = spread_tempi()
 
 
 def lay_out(

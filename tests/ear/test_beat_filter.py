@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jackcomp.ear.beat_filter import (
+    BEND_ROWS,
     LAID_PERIODS,
     LOG_PERIOD_STEP,
     LOG_PERIODS,
@@ -64,8 +65,8 @@ def test_certainty_is_lost_with_time(beat_filter):
 def test_each_regime_lets_the_tempo_wander_as_it_does(tables):
     apart = replace(
         tables,
-        tempo_blur=np.array([-30.0, 30.0]),
-        regimes=np.array([0.75, 0.25]),
+        tempo_blur=np.array([-30.0, 30.0, -30.0]),
+        regimes=np.array([0.5, 0.25, 0.25]),
         unrest=0.0,
         surprise=0.0,
     )
@@ -77,6 +78,27 @@ def test_each_regime_lets_the_tempo_wander_as_it_does(tables):
     tempi = beat_filter.belief.sum(axis=1)
     expected = np.array([0.33, 0.34, 0.33]) * 0.25 + [0, 0.75, 0]
     assert tempi[59:62] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_last_regime_changes_the_tempo_within_a_beat(tables):
+    bent = replace(
+        tables,
+        tempo_blur=np.array([-30.0, -30.0, 30.0]),
+        regimes=np.array([0.0, 0.0, 1.0]),
+        unrest=0.0,
+        surprise=0.0,
+    )
+    beat_filter = BeatFilter(bent)
+    beat_filter.reset(certain_of(60, 0))
+    beat_filter.elapse(PERIODS[60])
+    tempi = beat_filter.belief.sum(axis=1)
+    mean = tempi @ np.arange(N_TEMPI)
+    width = np.sqrt(tempi @ (np.arange(N_TEMPI) - mean) ** 2)
+    assert mean == pytest.approx(60, abs=0.01)
+    assert width == pytest.approx(BEND_ROWS, abs=0.05)
+    beat_filter.reset(certain_of(0, 0))
+    beat_filter.elapse(PERIODS[0])
+    assert beat_filter.belief.sum() == pytest.approx(1, abs=1e-3)
 
 
 def test_what_is_heard_tells_the_regime(tables):

@@ -60,6 +60,18 @@ def test_locking_takes_eight_beats_in_a_row():
     assert score(train(begin=0.25)).lock_s == math.inf
 
 
+def test_a_beat_too_few_or_too_many_is_told():
+    beats = train()
+    assert score(beats).measures["kept"] == 1
+    # He hurries by a beat in the middle, and is in phase before and after.
+    extra = (
+        train(end=20.0) + train(period=0.4, begin=20.0, end=22.0) + train(begin=22.0)
+    )
+    assert score(extra).measures["kept"] == 0
+    assert score(extra).measures["in_phase"] > 0.8
+    assert score(train(begin=0.25)).measures["kept"] == 0
+
+
 def test_acquisition_counts():
     beats = train(begin=0.25, end=22.0) + train(begin=22.0)
     assert score(beats).measures["in_phase"] == pytest.approx(0.5, abs=0.03)

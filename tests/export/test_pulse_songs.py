@@ -8,7 +8,9 @@ import pytest
 from export.pulse_songs import (
     DRIFT,
     JITTER_SECONDS,
+    SOURCES,
     TimedSong,
+    bend,
     randomness_of,
     read_timed_songs,
     roughen,
@@ -58,6 +60,24 @@ def test_chance_depends_on_song_and_purpose_alone():
     assert randomness_of("a", "prior").uniform() != one
 
 
+def test_a_bent_tempo_changes_within_some_beats_and_onsets_stay_in_them(song):
+    slowest = []
+    for seed in range(20):
+        bent = bend(song, np.random.default_rng(seed))
+        lengths = np.diff(bent.beats) / np.diff(song.beats)
+        change = np.abs(np.diff(np.log(lengths)))
+        slowest.append(lengths.max())
+        # Going back at once is the largest step; else 34 % in four beats at most.
+        assert (change > 0.1).mean() < 0.05
+        assert np.abs(np.log(lengths)).max() <= 0.5 + 1e-6
+        places = [
+            np.interp(each.onsets, each.beats, np.arange(len(each.beats)))
+            for each in (song, bent)
+        ]
+        assert places[1] == pytest.approx(places[0], abs=0.1)
+    assert max(slowest) > 1.2
+
+
 @pytest.mark.slow
 def test_songs_are_performed_the_same_way_every_time():
     one = read_timed_songs(LEADSHEET_FILES, "valid", limit=12)
@@ -68,7 +88,7 @@ def test_songs_are_performed_the_same_way_every_time():
         assert (a.beats == b.beats).all()
         assert (np.diff(a.onsets) >= 0).all()
         assert len(a.scored_beats()) > 2
-    assert {song.source for song in one} == {"wjazzd", "pop909", "pop909_steady"}
+    assert {song.source for song in one} == set(SOURCES)
 
 
 @pytest.mark.parametrize(

@@ -47,14 +47,15 @@ def test_the_beat_is_where_it_is_written(meter, parts):
         assert where[0] == pytest.approx(parts[-1], abs=unsteady)
 
 
-def test_every_tempo_is_played_and_wanders_no_further_than_pop():
-    tempi = []
+def test_every_tempo_is_played_and_wanders_no_further_than_pop_or_is_bent():
+    tempi, bent = [], 0
     for seed in range(60):
         beats = np.diff(play(make("4/4", (0, 0.5)), np.random.default_rng(seed)).beats)
         tempi.append(60 / beats.mean())
-        assert beats.max() / beats.min() < (1 + DRIFT) / (1 - DRIFT)
-    assert SLOWEST * (1 - DRIFT) < min(tempi) < 72
-    assert 150 < max(tempi) < FASTEST * (1 + DRIFT)
+        bent += beats.max() / beats.min() >= (1 + DRIFT) / (1 - DRIFT)
+    assert 15 < bent < 35
+    assert SLOWEST * (1 - DRIFT) / 1.4 < min(tempi) < 72
+    assert 150 < max(tempi) < FASTEST * (1 + DRIFT) * 1.4
 
 
 def test_some_are_swung_and_then_throughout():
