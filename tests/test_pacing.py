@@ -130,6 +130,23 @@ def test_a_rest_holds_the_tempo(pace):
     assert lengths[0] == pytest.approx(0.47, rel=0.03)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "beats"),
+    [(120, 100, 8), (120, 90, 8), (120, 80, 16), (100, 130, 8)],
+)
+def test_a_ritardando_and_an_accelerando_lose_no_beat(pace, start, end, beats):
+    pacer = pace(ns=round(60e9 / start))
+    begins = 32 * 60 / start
+    lasts = 2 * beats * 60 / (start + end)
+
+    def period_at(seconds):
+        share = min(max((seconds - begins) / lasts, 0), 1)
+        return 60 / (start + share * (end - start))
+
+    times = play_tune(pacer, period_at, bars=14)
+    assert beats_of(pacer, 56)[-4:] == pytest.approx(times[-4:], abs=0.08)
+
+
 @pytest.mark.parametrize("told", [Told.FIRST_BEAT, Told.COUNT_IN])
 @pytest.mark.parametrize("period", [0.43, 0.46, 0.54, 0.58])
 def test_another_tempo_than_the_told_one_loses_no_beat(pace, told, period):
