@@ -178,7 +178,6 @@ def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]
     is_left = [False] * len(notes)
     struck: list[int] = []
     basses: list[int] = []
-    others: list[int] = []
     for index, note in enumerate(notes):
         if struck and note.onset - notes[struck[0]].onset > at_once:
             struck = []
@@ -191,18 +190,18 @@ def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]
         basses = [i for i in basses if _together(notes[i], note, now)]
         for i in basses:
             is_left[i] |= note.note - notes[i].note >= BASS_DISTANCE
-        others = [i for i in others if _together(notes[i], note, now)]
         if note.note < BASS_BELOW:
             basses.append(index)
-            highest = max((notes[i].note for i in others), default=note.note)
-            is_left[index] |= highest - note.note >= BASS_DISTANCE
-        others.append(index)
+            is_left[index] |= any(
+                other.note - note.note >= BASS_DISTANCE and _together(other, note, now)
+                for other in notes[:index]
+            )
     return is_left
 
 
 def _together(one: HeardNote, later: HeardNote, now: int) -> bool:
-    ends = [note.end for note in (one, later) if note.end is not None]
-    return min([now, *ends]) - later.onset >= TOGETHER_TICKS
+    end = later.onset + TOGETHER_TICKS
+    return end <= now and all(n.end is None or n.end >= end for n in (one, later))
 
 
 def _is_melody_above(rising: list[int]) -> bool:
