@@ -384,11 +384,12 @@ class Accompanist:
             self._phrase_notes += 1
             if self._top is None:
                 self._top = self._bar_line_near(tick, upbeat=1 / 2)
-        elif report.status == 0x80:
-            self._ear.note_off(tick, report.key)
-        elif report.key == SUSTAIN:
+        elif report.status == 0x80 or report.key == SUSTAIN:
             before = self._ear.sounding
-            self._ear.pedal(tick, report.value >= DOWN)
+            if report.status == 0x80:
+                self._ear.note_off(tick, report.key)
+            else:
+                self._ear.pedal(tick, report.value >= DOWN)
             if self._ear.sounding == before:
                 return orders
         elif report.key == self._top_pedal:
@@ -544,6 +545,9 @@ class Accompanist:
             # Where nothing was clicked, our first beat says where the bar begins.
             is_inside = moment.tick % self._meter.bar_ticks != 0
             if not self.pacer.is_settled or (self.pacer.seeks and is_inside):
+                return False
+            # Wound past this line, the clock leaves no time to decide.
+            if moment.tick < self.pacer.wound_to:
                 return False
         listened = moment.cutoff - self._first_heard
         if listened < min(LISTEN_TICKS, self._listen_ticks):

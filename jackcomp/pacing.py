@@ -182,6 +182,11 @@ class Pacer:
         return self._steering.told is Told.NOTHING
 
     @property
+    def wound_to(self) -> int:
+        """The tick to which the clock was last wound on: all before passes at once."""
+        return self._wound
+
+    @property
     def is_counted_in(self) -> bool:
         """Whether what comes now is music, and no longer a tap of the count-in."""
         return self._is_counted_in
