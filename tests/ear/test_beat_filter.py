@@ -89,14 +89,16 @@ def test_the_last_regime_changes_the_tempo_within_a_beat(tables):
         surprise=0.0,
     )
     beat_filter = BeatFilter(bent)
-    beat_filter.reset(certain_of(60, 0))
+    beat_filter.reset(
+        sum(certain_of(60, phase) for phase in range(N_PHASES)) / N_PHASES
+    )
     beat_filter.elapse(PERIODS[60])
     tempi = beat_filter.belief.sum(axis=1)
     mean = tempi @ np.arange(N_TEMPI)
     width = np.sqrt(tempi @ (np.arange(N_TEMPI) - mean) ** 2)
     assert mean == pytest.approx(60, abs=0.01)
     assert width == pytest.approx(BEND_ROWS, abs=0.05)
-    beat_filter.reset(certain_of(0, 0))
+    beat_filter.reset(sum(certain_of(0, phase) for phase in range(N_PHASES)) / N_PHASES)
     beat_filter.elapse(PERIODS[0])
     assert beat_filter.belief.sum() == pytest.approx(1, abs=1e-3)
 

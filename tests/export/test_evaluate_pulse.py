@@ -82,7 +82,7 @@ def test_a_planted_look_ahead_is_found(song):
 @pytest.mark.slow
 def test_the_report_keeps_the_contract(tmp_path, capsys):
     target = tmp_path / "report.json"
-    arguments = ["--split", "valid", "--limit", "4", "--json", str(target)]
+    arguments = ["--split", "valid", "--limit", "8", "--json", str(target)]
     assert main(arguments) == 0
     report = json.loads(target.read_text(encoding="utf-8"))
     assert tuple(report["rows"]) == ROWS
@@ -93,7 +93,7 @@ def test_the_report_keeps_the_contract(tmp_path, capsys):
     for row in report["rows"].values():
         assert {"overall", *SOURCES} == set(row)
         assert measures <= set(row["overall"])
-    assert report["songs"] == 4
+    assert report["songs"] == 8
     assert report["settings"]["split"] == "valid"
     assert set(report["decision_ms"]) == {"p50", "p99", "max"}
     assert "wjazzd" in capsys.readouterr().out
