@@ -128,9 +128,10 @@ def find_stated(
         lowest = min(note.note for note in stated)
         strokes = [note.onset for note in left]
         for note in reversed(known[: len(known) - len(stated)]):
-            sounds_below = note.note < lowest and (note.end is None or note.end >= now)
+            if note.note >= lowest or (note.end is not None and note.end < now):
+                continue
             together = sum(abs(note.onset - stroke) <= at_once for stroke in strokes)
-            if sounds_below and together < CHORD_NOTES:
+            if together < CHORD_NOTES:
                 stated.append(note)
     return tuple(reversed(stated))
 
