@@ -62,45 +62,33 @@ def test_certainty_is_lost_with_time(beat_filter):
     assert peaks[0] > peaks[1] > peaks[2]
 
 
+def tempi_after_a_beat(tables, blurs, regimes, row):
+    """Give the distribution of tempi a beat after one was certain, the phase not."""
+    fixed = {"unrest": 0.0, "surprise": 0.0}
+    learnt = {"tempo_blur": np.array(blurs), "regimes": np.array(regimes)}
+    beat_filter = BeatFilter(replace(tables, **learnt, **fixed))
+    phases = [certain_of(row, phase) for phase in range(N_PHASES)]
+    beat_filter.reset(sum(phases) / N_PHASES)
+    beat_filter.elapse(PERIODS[row])
+    return beat_filter.belief.sum(axis=1)
+
+
 def test_each_regime_lets_the_tempo_wander_as_it_does(tables):
-    apart = replace(
-        tables,
-        tempo_blur=np.array([-30.0, 30.0, -30.0]),
-        regimes=np.array([0.5, 0.25, 0.25]),
-        unrest=0.0,
-        surprise=0.0,
-    )
-    beat_filter = BeatFilter(apart)
-    beat_filter.reset(
-        sum(certain_of(60, phase) for phase in range(N_PHASES)) / N_PHASES
-    )
-    beat_filter.elapse(PERIODS[60])
-    tempi = beat_filter.belief.sum(axis=1)
+    regimes = [0.5, 0.25, 0.25]
+    tempi = tempi_after_a_beat(tables, [-30.0, 30.0, -30.0], regimes, 60)
     expected = np.array([0.33, 0.34, 0.33]) * 0.25 + [0, 0.75, 0]
     assert tempi[59:62] == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_last_regime_changes_the_tempo_within_a_beat(tables):
-    bent = replace(
-        tables,
-        tempo_blur=np.array([-30.0, -30.0, 30.0]),
-        regimes=np.array([0.0, 0.0, 1.0]),
-        unrest=0.0,
-        surprise=0.0,
-    )
-    beat_filter = BeatFilter(bent)
-    beat_filter.reset(
-        sum(certain_of(60, phase) for phase in range(N_PHASES)) / N_PHASES
-    )
-    beat_filter.elapse(PERIODS[60])
-    tempi = beat_filter.belief.sum(axis=1)
+    bent = [-30.0, -30.0, 30.0], [0.0, 0.0, 1.0]
+    tempi = tempi_after_a_beat(tables, *bent, 60)
     mean = tempi @ np.arange(N_TEMPI)
     width = np.sqrt(tempi @ (np.arange(N_TEMPI) - mean) ** 2)
     assert mean == pytest.approx(60, abs=0.01)
     assert width == pytest.approx(BEND_ROWS, abs=0.05)
-    beat_filter.reset(sum(certain_of(0, phase) for phase in range(N_PHASES)) / N_PHASES)
-    beat_filter.elapse(PERIODS[0])
-    assert beat_filter.belief.sum() == pytest.approx(1, abs=1e-3)
+    # At the end of the grid nothing is lost.
+    assert tempi_after_a_beat(tables, *bent, 0).sum() == pytest.approx(1, abs=1e-3)
 
 
 def test_what_is_heard_tells_the_regime(tables):

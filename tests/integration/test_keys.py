@@ -9,6 +9,16 @@ import pytest
 pytestmark = [pytest.mark.jack, pytest.mark.synth, pytest.mark.slow]
 
 
+def tap_in(terminal, program):
+    """Tap the space bar four times at 150 a minute, and wait for the tempo."""
+    for _ in range(4):
+        os.write(terminal, b" ")
+        time.sleep(0.4)
+    program.wait_until(
+        lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
+    )
+
+
 def test_space_taps_the_tempo_and_the_terminal_is_left_as_it_was(
     jack_server, play_live
 ):
@@ -17,12 +27,7 @@ def test_space_taps_the_tempo_and_the_terminal_is_left_as_it_was(
         before = termios.tcgetattr(near)
         program = play_live(jack_server.name, "--keys", "--bpm", 90, stdin=near)
         assert program.stats["bpm"] == pytest.approx(90)
-        for _ in range(4):
-            os.write(far, b" ")
-            time.sleep(0.4)  # the tempo that is tapped
-        program.wait_until(
-            lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
-        )
+        tap_in(far, program)
         program.end()
         assert termios.tcgetattr(near) == before
     finally:
@@ -35,12 +40,7 @@ def test_space_counts_in(jack_server, play_live):
     try:
         taps = ("--keys", "--start", "taps")
         program = play_live(jack_server.name, *taps, stdin=near)
-        for _ in range(4):
-            os.write(far, b" ")
-            time.sleep(0.4)
-        program.wait_until(
-            lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
-        )
+        tap_in(far, program)
         program.end()
     finally:
         os.close(far)
