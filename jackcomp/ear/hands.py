@@ -40,12 +40,19 @@ EARLY_TICKS = TICKS_PER_QUARTER // 8
 # there. Struck within this time before the line it is pushed, and stays.
 PUSHED_TICKS = TICKS_PER_QUARTER // 2
 """Ticks."""
-FRESH_TRUST = 0.5
-"""How much a chord counts for the step after the one in which it was struck."""
+HELD_TRUST = 0.98
+"""How surely any other chord stays."""
+
+BASS_LINE_BELOW = 48
+"""A bass line lies below this MIDI note, C3, or begins there."""
+BASS_GAP = FIFTH = 7
+"""So many semitones are under the rest of a stroke where its lowest note is a bass."""
 
 # Log-odds for a chord: of each stated tone that it has, or lacks; of each tone of its
-# own that was not stated, once a chord of three was; of its root in the bass.
-_TONE, _FOREIGN, _UNSTATED, _ROOT = 1.5, -3.0, -0.7, 1.5
+# own that was not stated, once a chord of three was; of its root as the lowest note,
+# where that is a bass or has its fifth, and where it is a turned or rootless chord's.
+_TONE, _FOREIGN, _UNSTATED = 1.5, -3.0, -0.7
+_ROOT, _LOWEST = 1.5, 0.5
 _LEAST_TONES = 3
 
 
@@ -136,26 +143,30 @@ def find_stated(
     return tuple(reversed(stated))
 
 
-def trust_held(stated: Sequence[HeardNote], start: int, length: int) -> float:
-    """Say how much a chord counts, before its line, for a step of ``length`` ticks.
+def trust_held(stated: Sequence[HeardNote], start: int) -> float:
+    """Say how sure it is, before the line at ``start``, that a chord is held over it.
 
-    A hand that holds a chord until the line may change it there. A chord that was
-    pushed, or that has been held over a line before, counts in full.
+    A hand that plays legato holds its chord until the line, whether it changes there
+    or not. A chord that was pushed stays.
     """
     if not stated:
         return 0.0
-    held = start - max(note.onset for note in stated)
-    is_fresh = PUSHED_TICKS < held <= length + EARLY_TICKS
-    return FRESH_TRUST if is_fresh else 1.0
+    is_pushed = start - max(note.onset for note in stated) <= PUSHED_TICKS
+    return 1.0 if is_pushed else HELD_TRUST
 
 
-def score_stated(stated: Sequence[HeardNote]) -> NDArray[np.float64]:
+def score_stated(
+    stated: Sequence[HeardNote], trust: float = 1.0
+) -> NDArray[np.float64]:
     """Give the log-odds of each chord by the notes with which it is stated.
 
     Parameters
     ----------
     stated : sequence of HeardNote
         As `find_stated` gives them.
+    trust : float
+        How sure it is that they say anything of the step, as `trust_held` gives it. As
+        a probability: what they contradict is possible with the rest.
 
     Returns
     -------
@@ -166,12 +177,15 @@ def score_stated(stated: Sequence[HeardNote]) -> NDArray[np.float64]:
         return np.zeros(N_CHORDS)
     tones = np.zeros(12)
     tones[[note.note % 12 for note in stated]] = 1.0
-    bass = min(note.note for note in stated) % 12
+    lowest, *others = sorted({note.note for note in stated})
+    is_bass = lowest < BASS_LINE_BELOW or (others and others[0] - lowest >= BASS_GAP)
+    is_root = is_bass or tones[(lowest + FIFTH) % 12]
     scores = _TONES @ (tones * (_TONE - _FOREIGN)) + _FOREIGN * tones.sum()
     if tones.sum() >= _LEAST_TONES:
         scores += _UNSTATED * (_TONES @ (1.0 - tones))
-    scores += _ROOT * _ROOTS[:, bass]
-    return np.asarray(scores - scores.max())
+    scores += (_ROOT if is_root else _LOWEST) * _ROOTS[:, lowest % 12]
+    odds = np.exp(scores - scores.max())
+    return np.asarray(np.log(1.0 - trust + trust * odds))
 
 
 def _find_left(notes: Sequence[HeardNote], now: int, at_once: int) -> list[bool]:

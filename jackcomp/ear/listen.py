@@ -214,7 +214,7 @@ class Ear:
         stated = find_stated(hands.left, start_tick, now_tick, self._at_once)
         length = end_tick - start_tick
         begun = now_tick > start_tick
-        trust = 1.0 if begun else trust_held(stated, start_tick, length)
+        trust = 1.0 if begun else trust_held(stated, start_tick)
         inside = [n for n in notes if n.sounding_ticks(start_tick, stop)]
         chords, expected = self._judge(evidence, state, begun=begun)
         return Heard(
@@ -224,7 +224,7 @@ class Ear:
             key_state=state,
             weight=float(evidence[:TAIL, SOUNDING].sum()),
             evidence=evidence,
-            stated=trust * score_stated(stated),
+            stated=score_stated(stated, trust),
             share=min(max(now_tick - start_tick, 0) / length, 1.0),
             left_share=self._left_share,
             lowest=self._lowest(hands.melody, now_tick),
