@@ -269,6 +269,7 @@ class Accompanist:
         self._key_probability = 0.0
         self._phrase_notes = 0
         self._is_thin = False
+        self._left_parts: frozenset[str] = frozenset()
         self._top: int | None = None
         self._solo: deque[tuple[int, int, int]] = deque()
         self._first_heard: int | None = None
@@ -649,6 +650,8 @@ class Accompanist:
         if moment.point is not Point.LINE and stays:
             return []
         self._is_thin = is_thin
+        if moment.point is Point.LINE:
+            self._left_parts = heard.left_parts
         return [self._lay_plan(moment, after, belief, key)]
 
     def _record(
@@ -707,7 +710,7 @@ class Accompanist:
         starts = [moment.tick, *ends[:-1]]
         now = self._now
         spans = [
-            Span(*span, is_thin=self._is_thin)
+            Span(*span, is_thin=self._is_thin, taken=self._left_parts)
             for span in zip(starts, ends, chords, strict=True)
         ]
         if policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE:

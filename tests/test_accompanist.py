@@ -616,6 +616,36 @@ def test_it_thins_no_sooner_than_is_asked(accompany, bars):
         assert strokes_in(core, part, 5) > 2
 
 
+CHORD = [(tick, note) for tick in range(0, 4 * BAR, BAR) for note in (60, 64, 67)]
+BASS = [(tick, 36) for tick in range(0, 4 * BAR, BAR // 2)]
+RIGHT = [(tick, 79 + n % 2) for n, tick in enumerate(range(40, 8 * BAR, 1920))]
+
+
+@pytest.mark.parametrize(
+    ("hand", "chords", "bass"),
+    [(CHORD, 0, 1), (BASS, 1, 0), ([*CHORD, *BASS], 1, 0), ([], 1, 1)],
+)
+def test_what_the_left_hand_plays_is_left_to_it(accompany, hand, chords, bass):
+    """Its parts come back on a line, a bar after it has stopped."""
+    played = sorted([*notes(RIGHT), *notes(hand, 3600)])
+    core = Core(accompany(style="pop", key=parse_key("C"))).start()
+    core.play(played, 8 * BAR)
+    for bar in range(1, 5):
+        assert bool(strokes_in(core, Part.CHORDS, bar)) is bool(chords)
+        assert bool(strokes_in(core, Part.BASS, bar)) is bool(bass)
+    for bar in (6, 7):
+        assert strokes_in(core, Part.CHORDS, bar)
+        assert strokes_in(core, Part.BASS, bar)
+
+
+def test_who_plays_everything_himself_hears_chords_that_are_held(accompany):
+    played = sorted([*notes(RIGHT), *notes([*CHORD, *BASS], 3600)])
+    core = Core(accompany(style="pop", key=parse_key("C"))).start()
+    core.play(played, 8 * BAR)
+    assert strokes_in(core, Part.CHORDS, 3) == 2
+    assert strokes_in(core, Part.CHORDS, 7) > 2
+
+
 def test_a_held_note_is_no_rest(accompany):
     held = [*notes(MELODY[:8], 1900), (2 * BAR, ON, 62, 80)]
     core = Core(accompany(style="pop", thin_after=2)).start().play(held, 7 * BAR)

@@ -71,6 +71,10 @@ class Span:
         seventh can then be wrong.
     is_thin : bool
         Chord and bass struck once and held, whatever the style: nobody plays along.
+    taken : frozenset of str
+        Parts that the soloist plays himself: they rest. If he plays all of them, the
+        chords are struck once in each step and held, without bass: he is not left
+        alone.
     """
 
     start: int
@@ -78,6 +82,7 @@ class Span:
     chord: Chord
     is_open: bool = False
     is_thin: bool = False
+    taken: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,8 +214,13 @@ class Arranger:
         )
         if span.is_open:
             notes = _leave_open(span.chord, notes)
-        since = last.since if last.chord == span.chord else span.start
-        return Voicing(span.chord, notes, bass, since, span.is_thin)
+        resting, is_thin = span.taken, span.is_thin
+        if all(part.name in resting for part in self._style.parts):
+            resting, is_thin = resting - {"chords"}, True
+        # A part that comes back begins its pattern anew.
+        goes_on = last.chord == span.chord and last.resting == resting
+        since = last.since if goes_on else span.start
+        return Voicing(span.chord, notes, bass, since, is_thin, resting)
 
     def _play(self, part: Part, span: Span, voicing: Voicing) -> list[Note]:
         """Return the notes of a part that start within a span."""
@@ -250,7 +260,7 @@ class Arranger:
 
     def _step_notes(self, part: Part, voicing: Voicing, tick: int) -> list[Note]:
         """Return a part's notes in the whole step around a tick, one voicing held."""
-        if voicing.chord.is_none:
+        if voicing.chord.is_none or part.name in voicing.resting:
             return []
         step, start = step_at(self._meter, tick)
         length = step_start(self._meter, step + 1) - start

@@ -44,6 +44,8 @@ class Voicing:
         Tick from which this chord has been sounding without a change.
     is_thin : bool
         Whether it is struck once and held, whatever the style.
+    resting : frozenset of str
+        Parts that do not play it.
     """
 
     chord: Chord
@@ -51,6 +53,7 @@ class Voicing:
     bass: int | None
     since: int
     is_thin: bool = False
+    resting: frozenset[str] = frozenset()
 
 
 def voice_chord(

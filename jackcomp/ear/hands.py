@@ -143,6 +143,49 @@ def find_stated(
     return tuple(reversed(stated))
 
 
+def find_parts(left: Sequence[HeardNote], since: int, at_once: int) -> frozenset[str]:
+    """Say what of an accompaniment the left hand plays itself.
+
+    Three tones of one stroke are chords, and so are three tones above the bass, one
+    after the other. A low note alone, or far below the rest of its stroke, is a bass.
+
+    Parameters
+    ----------
+    left : sequence of HeardNote
+        By onset.
+    since : int
+        What sounded after this tick counts.
+    at_once : int
+        Ticks within which notes are struck at once.
+
+    Returns
+    -------
+    frozenset of str
+        Any of 'chords' and 'bass'.
+    """
+    parts: set[str] = set()
+    strokes: list[list[HeardNote]] = []
+    above: set[int] = set()
+    for note in left:
+        if note.end is not None and note.end <= since:
+            continue
+        if not strokes or note.onset - strokes[-1][0].onset > at_once:
+            strokes.append([])
+        strokes[-1].append(note)
+        if note.note >= BASS_LINE_BELOW:
+            above.add(note.note % 12)
+    for stroke in strokes:
+        lowest, *others = sorted({note.note for note in stroke})
+        if len({note.note % 12 for note in stroke}) >= _LEAST_TONES:
+            parts.add("chords")
+        is_low = lowest < BASS_LINE_BELOW
+        if is_low and (not others or others[0] - lowest >= BASS_GAP):
+            parts.add("bass")
+    if len(above) >= _LEAST_TONES:
+        parts.add("chords")
+    return frozenset(parts)
+
+
 def trust_held(stated: Sequence[HeardNote], start: int) -> float:
     """Say how sure it is, before the line at ``start``, that a chord is held over it.
 

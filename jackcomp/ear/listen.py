@@ -17,6 +17,7 @@ from jackcomp.ear.hands import (
     AT_ONCE_SECONDS,
     Hands,
     Split,
+    find_parts,
     find_stated,
     part_hands,
     score_stated,
@@ -76,6 +77,8 @@ class Heard:
         How much of the step is over, 0 to 1.
     left_share : float
         How much of what sounded lately was the left hand's, 0 to 1.
+    left_parts : frozenset of str
+        What the left hand has played itself in the last bar, as `find_parts` says.
     lowest : int or None
         The lowest note of the melody in the last bar.
     notes : tuple of HeardNote
@@ -92,6 +95,7 @@ class Heard:
     stated: NDArray[np.float64]
     share: float
     left_share: float
+    left_parts: frozenset[str]
     lowest: int | None
     notes: tuple[HeardNote, ...]
 
@@ -227,6 +231,9 @@ class Ear:
             stated=score_stated(stated, trust),
             share=min(max(now_tick - start_tick, 0) / length, 1.0),
             left_share=self._left_share,
+            left_parts=find_parts(
+                hands.left, now_tick - self._meter.bar_ticks, self._at_once
+            ),
             lowest=self._lowest(hands.melody, now_tick),
             notes=(*stated, *inside) or tuple(notes),
         )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import groupby, pairwise, product
 
 import pytest
@@ -44,6 +45,11 @@ def plan(meter, progression, first_step=0):
         Span(step_start(meter, step), step_start(meter, step + 1), chord)
         for step, chord in enumerate(progression, first_step)
     ]
+
+
+def left_to(spans, *parts):
+    """The same spans, some parts played by the soloist himself."""
+    return [replace(span, taken=frozenset(parts)) for span in spans]
 
 
 def end(note):
@@ -409,3 +415,52 @@ def test_an_open_chord_is_root_and_fifth_and_the_next_is_whole_again(style, qual
     assert len(tones | {2}) <= 2
     assert not tones & thirds
     assert thirds <= {note % 12 for note in sure.notes}
+
+
+@given(styles, meters, progressions, st.sampled_from(["chords", "bass"]))
+def test_a_part_that_the_soloist_plays_rests_and_the_other_is_as_ever(
+    style, meter, progression, taken
+):
+    arranger = Arranger(style, meter, 0)
+    spans = plan(meter, progression)
+    both = arranger.arrange(spans, None).notes
+    rest = arranger.arrange(left_to(spans, taken), None).notes
+    assert rest == tuple(note for note in both if note.part != taken)
+
+
+@given(styles, meters, progressions)
+def test_who_plays_chords_and_bass_has_each_chord_held_with_him(
+    style, meter, progression
+):
+    spans = left_to(plan(meter, progression), "bass", "chords")
+    arrangement = Arranger(style, meter, 0).arrange(spans, None)
+    held = [
+        (span.start, span.end, note)
+        for span, voicing in zip(spans, arrangement.voicings, strict=True)
+        for note in voicing.notes
+    ]
+    found = [(note.tick, end(note), note.note) for note in arrangement.notes]
+    assert found == held
+    assert {note.part for note in arrangement.notes} <= {"chords"}
+
+
+@given(styles, meters, sounding_chords)
+def test_a_part_that_comes_back_begins_its_pattern_anew(style, meter, chord):
+    arranger = Arranger(style, meter, 0)
+    first, second = plan(meter, [chord, chord])
+    anew = arranger.arrange([second], None).notes
+    back = arranger.arrange([*left_to([first], "chords"), second], None).notes
+    assert [note for note in back if note.tick >= second.start] == list(anew)
+
+
+@given(styles, meters, sounding_chords, chords, st.data())
+def test_a_mend_strikes_and_ties_nothing_of_a_part_that_rests(
+    style, meter, old, new, data
+):
+    arranger = Arranger(style, meter, 0)
+    spans = left_to(plan(meter, [old]), "bass")
+    before = arranger.arrange(spans, None).voicings[-1]
+    tick = data.draw(st.integers(spans[0].start + 1, spans[0].end - 1))
+    rest = left_to([Span(tick, spans[0].end, new)], "bass")
+    mended = arranger.arrange(rest, before, mended=True)
+    assert {note.part for note in mended.notes} <= {"chords"}

@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from jackcomp.ear.hands import find_stated, part_hands, score_stated, trust_held
+from jackcomp.ear.hands import (
+    find_parts,
+    find_stated,
+    part_hands,
+    score_stated,
+    trust_held,
+)
 from jackcomp.ear.window import HeardNote
 from jackcomp.theory.chord import parse_harte
 from jackcomp.theory.vocabulary import CHORDS, N_CHORDS, chord_index
@@ -157,6 +163,43 @@ def test_what_a_chord_that_may_be_let_go_contradicts_stays_possible():
 
 def test_a_left_hand_that_rests_says_nothing():
     np.testing.assert_array_equal(score_stated([]), np.zeros(N_CHORDS))
+
+
+def walk(*notes):
+    """Notes one after the other, a quarter each."""
+    return [
+        HeardNote(n * QUARTER, (n + 1) * QUARTER, note, 80)
+        for n, note in enumerate(notes)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("played", "parts"),
+    [
+        ([], set()),
+        (chord(60, 64, 67), {"chords"}),
+        # As low as a bass line, but no bass: close position has none.
+        (chord(46, 50, 53), {"chords"}),
+        (chord(41, 48, 57), {"bass", "chords"}),
+        (chord(36), {"bass"}),
+        # An octave is a bass, a fifth in the middle neither.
+        (chord(36, 48), {"bass"}),
+        (chord(50, 57), set()),
+        (walk(36, 40, 43, 45, 48, 45, 43, 40), {"bass"}),
+        (walk(48, 55, 52, 55), {"chords"}),
+        ([*walk(36), *chord(52, 55, 60, onset=QUARTER)], {"bass", "chords"}),
+    ],
+)
+def test_the_left_hand_plays_chords_or_bass_or_both_itself(played, parts):
+    assert find_parts(played, 0, 120) == parts
+
+
+def test_what_ended_before_the_time_that_counts_is_played_no_more():
+    old = chord(60, 64, 67)
+    assert find_parts(old, 2 * QUARTER - 1, 120) == {"chords"}
+    assert find_parts(old, 2 * QUARTER, 120) == set()
+    held = [HeardNote(0, None, note, 80) for note in (60, 64, 67)]
+    assert find_parts(held, 10**6, 120) == {"chords"}
 
 
 def ahead(notes, one, other):
