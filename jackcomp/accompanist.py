@@ -194,8 +194,8 @@ class Accompanist:
     top_pedal : int or None
         The controller whose press says that the form begins again.
     notes_to_come : int or None
-        How many notes the solo has, if that is known: when all have come it ends as
-        soon as with one who holds his last note.
+        How many notes the solo has, if that is known: when all have come it ends on
+        the next bar line, unless a last note is held that cannot be the end.
     plan_bars : int
         How far a plan reaches.
     weigh : callable
@@ -570,7 +570,9 @@ class Accompanist:
         closes = self._closes()
         if self._ear.held and not closes:
             return False
-        if closes or self._notes_to_come == 0:
+        if self._notes_to_come == 0:
+            return True
+        if closes:
             bars = min(bars, CLOSING_BARS)
         return moment.tick - self._last_heard >= bars * self._meter.bar_ticks
 
@@ -610,10 +612,12 @@ class Accompanist:
         return [self._replace([chosen], _planned_notes(arrangement), key, vamp=False)]
 
     def _let_go(self, tick: int) -> list[Order]:
-        """Release the last chord with him, but hold it for a beat at least."""
+        """Release the last chord with him, or hold its bar if he hardly heard it."""
         if self._fermata is None or self.end_tick is None or self._ear.sounding:
             return []
-        end = max(tick + self._lead(), self._fermata + self._meter.beat_ticks)
+        end = tick + self._lead()
+        if tick < self._fermata + self._meter.beat_ticks:
+            end = self._fermata + self._meter.bar_ticks
         if end >= self.end_tick:
             return []
         self.end_tick = end

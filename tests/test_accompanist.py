@@ -705,8 +705,10 @@ TONIC = (48, 60, 64)
     [
         (9 * BAR + 777, 9 * BAR + 777 + LEAD),
         (6 * BAR + 3840, 6 * BAR + 3840 + LEAD),
-        # No sooner than a beat after it was struck, no later than eight bars.
-        (6 * BAR - LEAD + 10, 6 * BAR + 1920),
+        # Within a beat it has its bar, and it has no more than eight.
+        (6 * BAR - LEAD + 10, 7 * BAR),
+        (6 * BAR + 1919, 7 * BAR),
+        (6 * BAR + 1920, 6 * BAR + 1920 + LEAD),
         (20 * BAR, 14 * BAR),
     ],
 )
@@ -767,10 +769,10 @@ def test_a_tonic_with_colours_ends_and_another_seventh_chord_does_not(
     assert [ending.tick for ending in endings(core)][:1] == [6 * BAR] * ends
 
 
-def test_when_all_notes_have_come_it_ends_soon(accompany):
+def test_when_all_notes_have_come_it_ends_on_the_next_line(accompany):
     count = len(MELODY)
     melody = notes(MELODY, 1900)  # they end in the fourth bar
-    for come, bars in ((count, 6), (count + 1, 10)):
+    for come, bars in ((count, 4), (count + 1, 10)):
         playing = accompany(end_after=6, notes_to_come=come)
         core = Core(playing).start().play(melody, 12 * BAR)
         assert endings(core)[0].tick == bars * BAR

@@ -102,11 +102,12 @@ def test_the_tempo_that_is_asked_for_goes_before_the_solo_s_own(solo):
 
 
 def test_the_meter_that_is_asked_for_goes_before_the_solo_s_own(tmp_path, write_solo):
-    waltz = write_solo(tmp_path / "solo.mid", MELODY, meter=(3, 4))
+    held = (8, 4, 62, 20)  # no note to end on before it is let go
+    waltz = write_solo(tmp_path / "solo.mid", [*MELODY[:-1], held], meter=(3, 4))
     four = Settings(style="block", end_after=1, meter=parse_meter("4/4"))
     # The last note ends just before tick 23040, which is a bar line in both.
-    assert performed(waltz)[0].accompanist.end_tick == 23_040 + 2 * 5760
-    assert performed(waltz, four)[0].accompanist.end_tick == 23_040 + 2 * 7680
+    assert performed(waltz)[0].accompanist.end_tick == 23_040 + 5760
+    assert performed(waltz, four)[0].accompanist.end_tick == 23_040 + 7680
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000])
