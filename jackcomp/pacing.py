@@ -47,6 +47,10 @@ NUMBERED_BEATS = 16
 """So long after the first note whole beats are made up for, too: who plays at another
 tempo than he has told is met on his bar lines."""
 
+LEVEL, LEVEL_BEATS = 0.1, 4
+"""Within so much of a beat, and for so many beats, the clock is level with its number:
+beats are counted on from here, since one tempo may not reach back to the first note."""
+
 LEAD_MARGIN = 1.3
 """The lead still holds when the tempo has risen so much since it was counted."""
 
@@ -205,6 +209,8 @@ class Pacer:
         self._placing: _Placing | None = None
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
+        self._counted: tuple[float, int] | None = None
+        self._level_since: float | None = None
         self._is_placed = True
         self._nudged = 0.0
         self._wound = tick
@@ -395,7 +401,7 @@ class Pacer:
         """
         self._rests = False
         self._sure_onsets = 0
-        self._first_note = None
+        self._first_note = self._counted = self._level_since = None
         self._is_placed = self._steering.restart_tick is not None
         period = self._told_period or self.period
         is_told = self._told_period is not None
@@ -484,6 +490,7 @@ class Pacer:
             ahead = (ahead + 0.5) % 1.0 - 0.5
         else:
             ahead += number
+        self._count_on(pulse, None if number is None else number * ticks, ahead)
         reach = REACH if self.is_settled else SEARCH_REACH
         beats = max(2.0 ** (1 - 2 * self._steering.tightness), abs(ahead) / reach)
         travel = beats + ahead
@@ -493,9 +500,8 @@ class Pacer:
     def _number(self, pulse: Pulse, ticks: int) -> int | None:
         """Count the pulse's beat from the clock's beat 0, or give None.
 
-        For as long as one tempo still reaches back to the first note, if that note was
-        where the clock had it. Later the clock has the number, and only the phase is
-        in question.
+        In the first beats after the first note, if that note was where the clock had
+        it. Later the clock has the number, and only the phase is in question.
         """
         if self._first_note is None or pulse.confidence < SETTLED:
             return None
@@ -505,7 +511,17 @@ class Pacer:
         since_first = self._beats_since_first(pulse)
         if not is_told or not 0 <= since_first <= NUMBERED_BEATS:
             return None
-        return round(self._first_note[1] / ticks + since_first)
+        seconds, tick = self._counted or self._first_note
+        return round(tick / ticks + (pulse.beat - seconds) / pulse.period)
+
+    def _count_on(self, pulse: Pulse, tick: int | None, ahead: float) -> None:
+        """Count from this beat's tick on, if the clock was level for some beats."""
+        if tick is None or abs(ahead) > LEVEL:
+            self._level_since = None
+        elif self._level_since is None:
+            self._level_since = pulse.beat
+        elif pulse.beat - self._level_since >= LEVEL_BEATS * pulse.period:
+            self._counted = pulse.beat, tick
 
     def _place(
         self, heard: int, pulse: Pulse, ticks: int, beat_tick: int

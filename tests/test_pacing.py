@@ -131,12 +131,16 @@ def test_a_rest_holds_the_tempo(pace):
 
 
 @pytest.mark.parametrize(
-    ("start", "end", "beats"),
-    [(120, 100, 8), (120, 90, 8), (120, 80, 16), (100, 130, 8)],
+    ("start", "end", "at", "beats"),
+    [
+        *((120, 100, 32, 8), (120, 90, 32, 8), (120, 80, 32, 16), (100, 130, 32, 8)),
+        # While beats are counted from the first note on.
+        *((120, 90, 2, 16), (120, 100, 2, 16), (100, 130, 2, 16)),
+    ],
 )
-def test_a_ritardando_and_an_accelerando_lose_no_beat(pace, start, end, beats):
+def test_a_ritardando_and_an_accelerando_lose_no_beat(pace, start, end, at, beats):
     pacer = pace(ns=round(60e9 / start))
-    begins = 32 * 60 / start
+    begins = at * 60 / start
     lasts = 2 * beats * 60 / (start + end)
 
     def period_at(seconds):
@@ -144,7 +148,10 @@ def test_a_ritardando_and_an_accelerando_lose_no_beat(pace, start, end, beats):
         return 60 / (start + share * (end - start))
 
     times = play_tune(pacer, period_at, bars=14)
-    assert beats_of(pacer, 56)[-4:] == pytest.approx(times[-4:], abs=0.08)
+    followed = beats_of(pacer, 56)
+    assert followed[-4:] == pytest.approx(times[-4:], abs=0.08)
+    apart = [abs(a - b) for a, b in zip(times, followed, strict=True)]
+    assert max(apart) < 0.2
 
 
 @pytest.mark.parametrize("told", [Told.FIRST_BEAT, Told.COUNT_IN])
@@ -373,6 +380,18 @@ def test_a_nudge_is_kept_while_the_tempo_is_followed(pace):
         b - a for a, b in zip(beats_of(plain, 18), beats_of(nudged, 18), strict=True)
     ]
     assert late[12:] == pytest.approx([0.02] * len(late[12:]), abs=2e-3)
+
+
+@pytest.mark.parametrize("bpm", [44, 120])
+def test_a_nudge_moves_no_whole_beat(pace, bpm):
+    """Slow beats are followed in their halves, and nudged whole."""
+    period = 60 / bpm
+    pacer = pace(ns=round(1e9 * period))
+    play_tune(pacer, lambda _: period, bars=2)
+    pacer.nudge(round(8 * period * RATE), 0.02)
+    assert beats_of(pacer, 20)[12:] == pytest.approx(
+        [beat * period + 0.02 for beat in range(12, 20)], abs=0.05
+    )
 
 
 def is_met(pacer, times):
