@@ -66,6 +66,7 @@ class Settings:
     blur_learning_rate: float = 2e-2
     gradient_norm: float = 1.0
     tempo_blurs: tuple[float, ...] = (-4.0, -1.0, 0.0)  # to begin with, by regime
+    tempering: tuple[float, ...] = (1.0, 1.0, 1.0)
     near_beats: float = 0.05
     near_tempo: float = 0.03
     valid_batches: int = 16
@@ -92,6 +93,8 @@ class PulseFilter(nn.Module):
         self.tempo_prior = nn.Parameter(torch.zeros(N_TEMPI))
         self.regimes = nn.Parameter(torch.zeros(N_REGIMES))
         self.tempo_blur = nn.Parameter(torch.tensor(settings.tempo_blurs))
+        # Not learnt: the network is surer of the songs that teach it than of others.
+        self.tempering = torch.tensor(settings.tempering)
         self.log_phase_blur = nn.Parameter(torch.tensor(-4.2))
         self.log_phase_blur_per_beat = nn.Parameter(torch.tensor(-4.0))
         self.unrest = nn.Parameter(torch.tensor(-4.0))  # log-odds
@@ -194,8 +197,10 @@ class PulseFilter(nn.Module):
         new = unrest * joint.sum(dim=1)
         new = new + surprise * (unsure - new)
         joint = (1 - unrest) * (1 - surprise) * joint + regimes * new[:, None]
-        most = evidence.amax(dim=(1, 2), keepdim=True)
-        joint = joint * torch.exp(evidence - most)[:, None]
+        odds = evidence - evidence.amax(dim=(1, 2), keepdim=True)
+        expected = (joint.sum(dim=1) * torch.exp(odds)).sum(dim=(1, 2), keepdim=True)
+        odds = (odds - torch.log(expected))[:, None]
+        joint = joint * torch.exp(self.tempering[:, None, None] * odds)
         return joint / joint.sum(dim=(1, 2, 3), keepdim=True)
 
     def forward(self, batch: Batch) -> Tensor:
@@ -225,6 +230,7 @@ class PulseFilter(nn.Module):
                 "tempo_prior": array(self.tempo_prior),
                 "regimes": array(self.regimes),
                 "tempo_blur": array(self.tempo_blur),
+                "tempering": array(self.tempering),
                 "phase_blur": array(self.log_phase_blur.exp()),
                 "phase_blur_per_beat": array(self.log_phase_blur_per_beat.exp()),
                 "unrest": array(torch.sigmoid(self.unrest)),
@@ -258,6 +264,7 @@ def join(filters: Sequence[PulseTables]) -> PulseTables:
         tempo_prior=prior / prior.sum(),
         regimes=mean("regimes"),
         tempo_blur=mean("tempo_blur"),
+        tempering=mean("tempering"),
         phase_blur=float(geometric("phase_blur")),
         phase_blur_per_beat=float(geometric("phase_blur_per_beat")),
         unrest=float(geometric("unrest")),
@@ -395,7 +402,16 @@ def main() -> int:
         metavar="FILE",
         help="go on from these; several are joined",
     )
+    parser.add_argument(
+        "--tempering",
+        type=float,
+        nargs=N_REGIMES,
+        metavar="POWER",
+        help="of the evidence in each regime; by default that of --begin, or 1",
+    )
     options = parser.parse_args()
+    if options.tempering and min(options.tempering) <= 0:
+        parser.error("--tempering: expected powers above 0")
     settings = Settings(
         steps=options.steps, learning_rate=options.learning_rate, seed=options.seed
     )
@@ -414,7 +430,13 @@ def main() -> int:
         learnt = None
         if options.begin:
             learnt = join([load_pulse_tables(path) for path in options.begin])
-            settings = replace(settings, hidden=len(learnt.inner_bias))
+            settings = replace(
+                settings,
+                hidden=len(learnt.inner_bias),
+                tempering=tuple(map(float, learnt.tempering)),
+            )
+        if options.tempering:
+            settings = replace(settings, tempering=tuple(options.tempering))
         model = train(settings, kinds, learnt)
     except JackcompError as error:
         print(error, file=sys.stderr)

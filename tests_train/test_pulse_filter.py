@@ -11,8 +11,10 @@ from jackcomp.ear.pulse_tables import WEIGHT_UNIT, load_pulse_tables, read_table
 
 def test_a_filter_that_goes_on_is_first_the_one_that_was():
     before = load_pulse_tables()
+    size = len(before.inner_bias)
+    settings = Settings(hidden=size, tempering=tuple(map(float, before.tempering)))
     torch.manual_seed(0)
-    model = PulseFilter(Settings(hidden=len(before.inner_bias)))
+    model = PulseFilter(settings)
     model.go_on_from(before)
     after = read_tables(model.tables())
     for name in before.__slots__:
@@ -22,7 +24,7 @@ def test_a_filter_that_goes_on_is_first_the_one_that_was():
 
 
 def test_what_is_played_believes_what_was_taught():
-    settings = Settings(hidden=6, batch_onsets=24)
+    settings = Settings(hidden=6, batch_onsets=24, tempering=(0.6, 1.0, 1.2))
     torch.manual_seed(1)
     model = PulseFilter(settings)
     with torch.no_grad():

@@ -66,6 +66,10 @@ class PulseTables:
     tempo_blur : ndarray, shape=(N_REGIMES,)
         Log-odds of the tempo's change within a beat: by a row, in the last regime as
         `spread_tempi` says.
+    tempering : ndarray, shape=(N_REGIMES,)
+        Power to which an onset's evidence counts in each regime. Below 1 it takes
+        more onsets to move a soloist's phase whose tempo hardly moves: who leans on
+        the beat there does so for bars, and says the same again with every note.
     phase_blur, phase_blur_per_beat : float
         Standard deviation, in beats: at each onset, and for one beat.
     unrest : float
@@ -81,6 +85,7 @@ class PulseTables:
     tempo_prior: Grid
     regimes: Grid
     tempo_blur: Grid
+    tempering: Grid
     phase_blur: float
     phase_blur_per_beat: float
     unrest: float
@@ -107,6 +112,7 @@ class BeatFilter:
         self._bias = _TEMPO_INPUTS @ tables.inner[split + 2 :] + tables.inner_bias
         self._regimes = tables.regimes[:, None, None]
         self._tempo_odds = np.exp(tables.tempo_blur)[:, None]
+        self._tempering = tables.tempering[:, None, None]
         self._unsure = np.outer(tables.tempo_prior, np.full(N_PHASES, 1 / N_PHASES))
         self.reset(self._unsure)
 
@@ -186,7 +192,10 @@ class BeatFilter:
         if self._last is not None:
             self.elapse(seconds - self._last)
         evidence = self._weigh(seconds, leap, accent)
-        joint = self._joint * np.exp(evidence - evidence.max())
+        odds = evidence - evidence.max()
+        # Less what was expected of it, or the regime that listens least would win.
+        odds -= np.log((self.belief * np.exp(odds)).sum())
+        joint = self._joint * np.exp(self._tempering * odds)
         self._joint = joint / joint.sum()
         self._past.appendleft((seconds, leap, accent))
         self._last = seconds

@@ -62,6 +62,7 @@ def read_tables(tables: Mapping[str, Any]) -> PulseTables:
         tempo_prior=prior / prior.sum(),
         regimes=regimes / regimes.sum(),
         tempo_blur=_weights(tables, "tempo_blur", (N_REGIMES,)),
+        tempering=_weights(tables, "tempering", (N_REGIMES,)),
         **{name: float(tables[name]) for name in SCALARS},
     )
 

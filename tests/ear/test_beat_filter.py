@@ -27,6 +27,9 @@ def beat_filter(tables):
     return BeatFilter(tables)
 
 
+EVEN = np.full(N_TEMPI, 1 / N_TEMPI)
+
+
 def certain_of(row, column):
     belief = np.zeros((N_TEMPI, N_PHASES))
     belief[row, column] = 1
@@ -89,6 +92,31 @@ def test_the_last_regime_changes_the_tempo_within_a_beat(tables):
     assert width == pytest.approx(BEND_ROWS, abs=0.05)
     # At the end of the grid nothing is lost.
     assert tempi_after_a_beat(tables, *bent, 0).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_evidence_counts_in_a_regime_to_its_power(tables):
+    """Heard by one who knows nothing, so that the belief is the evidence."""
+    beliefs = []
+    for power in (1.0, 0.5):
+        steady = {"regimes": np.array([1.0, 0, 0]), "tempo_prior": EVEN}
+        powers = np.array([power, 1, 1])
+        beat_filter = BeatFilter(replace(tables, **steady, tempering=powers))
+        beat_filter.hear(0.0, 0.3, 0.2)
+        beliefs.append(beat_filter.belief)
+    root = np.sqrt(beliefs[0])
+    np.testing.assert_allclose(beliefs[1], root / root.sum(), rtol=1e-4)
+
+
+def test_a_regime_that_does_not_listen_wins_nothing_by_it(tables):
+    shares = np.array([0.5, 0.3, 0.2])
+    only = replace(tables, regimes=shares, tempo_prior=EVEN)
+    alike = BeatFilter(replace(only, tempering=np.array([1.0, 1, 1])))
+    dull = BeatFilter(replace(only, tempering=np.array([1.0, 1, 1e-6])))
+    for beat_filter in (alike, dull):
+        beat_filter.hear(0.0, 0.3, 0.2)
+    uniform = 1 / alike.belief.size
+    expected = 0.8 * alike.belief + 0.2 * uniform
+    np.testing.assert_allclose(dull.belief, expected, rtol=1e-3, atol=1e-7)
 
 
 def test_what_is_heard_tells_the_regime(tables):

@@ -25,6 +25,7 @@ def arrays():
         "tempo_prior": rng.normal(size=N_TEMPI),
         "regimes": rng.normal(size=N_REGIMES),
         "tempo_blur": rng.normal(size=N_REGIMES),
+        "tempering": rng.uniform(0.5, 1, size=N_REGIMES),
         "phase_blur": np.array(0.012),
         "phase_blur_per_beat": np.array(0.02),
         "unrest": np.array(0.002),
@@ -40,7 +41,10 @@ def write(path, tables, digest=None):
 
 def test_what_is_written_is_read_back(arrays, tmp_path):
     tables = load_pulse_tables(write(tmp_path / "pulse.json", write_tables(arrays)))
-    for name in ("inner", "inner_bias", "outer", "outer_bias", "tempo_blur"):
+    for name in (
+        *("inner", "inner_bias", "outer", "outer_bias"),
+        *("tempo_blur", "tempering"),
+    ):
         assert getattr(tables, name) == pytest.approx(arrays[name], abs=1 / WEIGHT_UNIT)
     for name in ("tempo_prior", "regimes"):
         chances = np.exp(arrays[name])
