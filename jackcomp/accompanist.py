@@ -3,11 +3,12 @@
 The worker (live) and the offline host feed the same object, report by report, so
 both make the same music. Things are decided at *moments*: on the line of every grid
 step, a sixteenth after it and at each eighth of its first half, where a chord may still
-be mended, at the eighths of its second half, where only the left hand changes one, and
-an eighth before its end, when the brain is told what the step was, so
-that its answer is there before the next line. Further ahead it looks in the background
-(`ponder`). For a moment at tick T the core is asked for a cut-off at T minus the lead;
-what it reports before that cut-off is what the decision knows, and nothing else.
+be mended, at the eighths of its second half and a sixteenth after each quarter, where
+only the left hand changes one, and an eighth before its end, when the brain is told
+what the step was, so that its answer is there before the next line. Further ahead it
+looks in the background (`ponder`). For a moment at tick T the core is asked for a
+cut-off at T minus the lead; what it reports before that cut-off is what the decision
+knows, and nothing else.
 """
 
 from collections import deque
@@ -464,9 +465,9 @@ class Accompanist:
             now = self._ns_per_quarter or self._fastest_ns
             if self.pacer is not None:
                 now = self.pacer.ns_per_quarter
-            mends = mend_ticks(end - start, now)
+            mends, lates = mend_ticks(end - start, now), late_ticks(end - start, now)
             points += [(Point.MEND, start + tick) for tick in mends]
-            points += [(Point.LATE, start + tick) for tick in late_ticks(end - start)]
+            points += [(Point.LATE, start + tick) for tick in lates]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
         lead = self._lead()
         return [
@@ -812,18 +813,26 @@ def mend_ticks(length: int, ns_per_quarter: int) -> list[int]:
     ns_per_quarter : int
         The tempo.
     """
-    seconds = ns_per_quarter * SIXTEENTH_TICKS / TICKS_PER_QUARTER / 1e9
-    sixteenth = [SIXTEENTH_TICKS] if seconds >= SOONEST_MEND_SECONDS else []
+    sixteenth = [SIXTEENTH_TICKS] if _is_time_for_a_sixteenth(ns_per_quarter) else []
     return [*sixteenth, *range(EIGHTH_TICKS, length // 2 + 1, EIGHTH_TICKS)]
 
 
-def late_ticks(length: int) -> list[int]:
+def late_ticks(length: int, ns_per_quarter: int) -> list[int]:
     """Say where in a grid step the left hand alone may change the chord, likewise.
 
-    At the eighths of its second half.
+    At the eighths of its second half; and a sixteenth after each quarter.
     """
     first = length // 2 // EIGHTH_TICKS + 1
-    return list(range(first * EIGHTH_TICKS, length, EIGHTH_TICKS))
+    ticks = list(range(first * EIGHTH_TICKS, length, EIGHTH_TICKS))
+    if _is_time_for_a_sixteenth(ns_per_quarter):
+        quarter = TICKS_PER_QUARTER
+        ticks += range(quarter + SIXTEENTH_TICKS, length, quarter)
+    return sorted(ticks)
+
+
+def _is_time_for_a_sixteenth(ns_per_quarter: int) -> bool:
+    seconds = ns_per_quarter * SIXTEENTH_TICKS / TICKS_PER_QUARTER / 1e9
+    return seconds >= SOONEST_MEND_SECONDS
 
 
 def _tonic_of(key: Key) -> Chord:

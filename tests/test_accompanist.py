@@ -194,8 +194,8 @@ def cutoff_ticks(core):
     return [one.order.tick for one in core.given if isinstance(one.order, Cutoff)]
 
 
-HALF_NOTE = (0, 480, 960, 1920, 2880, 2880)
-THREE_QUARTERS = (0, 480, 960, 1920, 2880, 3840, 4800, 4800)
+HALF_NOTE = (0, 480, 960, 1920, 2400, 2880, 2880)
+THREE_QUARTERS = (0, 480, 960, 1920, 2400, 2880, 3840, 4320, 4800, 4800)
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_cutoffs_are_exactly_the_lead_before_their_moments(accompany, meter, mom
     assert found[: len(wanted) - 1] == wanted[1:]
 
 
-@pytest.mark.parametrize(("bpm", "moments_of_a_bar"), [(125, 12), (126, 10)])
+@pytest.mark.parametrize(("bpm", "moments_of_a_bar"), [(125, 14), (126, 10)])
 def test_nothing_is_mended_sooner_than_one_can_hear(accompany, bpm, moments_of_a_bar):
     core = Core(accompany())
     ns_per_quarter = bpm_to_ns_per_quarter(bpm)
@@ -321,11 +321,11 @@ def chords_in(core, start, end):
 
 
 @pytest.mark.parametrize("beat", [0, 1, 2, 3])
-def test_a_chord_in_the_left_hand_is_played_on_any_beat(accompany, beat):
+def test_a_chord_in_the_left_hand_is_played_a_sixteenth_after_any_beat(accompany, beat):
     start = 2 * BAR + beat * 1920
     solo = sorted([*notes(MELODY), *hold(A_FLAT, start, start + 1920)])
     core = Core(accompany()).start().play(solo, 4 * BAR)
-    assert chords_in(core, start, start + 961)[-1][1] == (8, "maj")
+    assert chords_in(core, start, start + 481)[-1][1] == (8, "maj")
 
 
 def test_a_chord_that_the_left_hand_holds_is_not_left_before_it_is(accompany):
