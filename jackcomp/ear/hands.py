@@ -143,7 +143,9 @@ def find_stated(
     return tuple(reversed(stated))
 
 
-def find_parts(left: Sequence[HeardNote], since: int, at_once: int) -> frozenset[str]:
+def find_parts(
+    left: Sequence[HeardNote], now: int, bar: int, at_once: int
+) -> frozenset[str]:
     """Say what of an accompaniment the left hand plays itself.
 
     Three tones of one stroke are chords, and so are three tones above the bass, one
@@ -153,8 +155,9 @@ def find_parts(left: Sequence[HeardNote], since: int, at_once: int) -> frozenset
     ----------
     left : sequence of HeardNote
         By onset.
-    since : int
-        What sounded after this tick counts.
+    now, bar : int
+        What sounded in the bar before now counts, in ticks, unless it was struck
+        before the bar before: what a pedal holds fades.
     at_once : int
         Ticks within which notes are struck at once.
 
@@ -167,7 +170,8 @@ def find_parts(left: Sequence[HeardNote], since: int, at_once: int) -> frozenset
     strokes: list[list[HeardNote]] = []
     above: set[int] = set()
     for note in left:
-        if note.end is not None and note.end <= since:
+        is_over = note.end is not None and note.end <= now - bar
+        if is_over or note.onset <= now - 2 * bar:
             continue
         if not strokes or note.onset - strokes[-1][0].onset > at_once:
             strokes.append([])

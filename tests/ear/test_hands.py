@@ -165,6 +165,9 @@ def test_a_left_hand_that_rests_says_nothing():
     np.testing.assert_array_equal(score_stated([]), np.zeros(N_CHORDS))
 
 
+BAR = 4 * QUARTER
+
+
 def walk(*notes):
     """Notes one after the other, a quarter each."""
     return [
@@ -191,15 +194,19 @@ def walk(*notes):
     ],
 )
 def test_the_left_hand_plays_chords_or_bass_or_both_itself(played, parts):
-    assert find_parts(played, 0, 120) == parts
+    assert find_parts(played, BAR, BAR, 120) == parts
 
 
 def test_what_ended_before_the_time_that_counts_is_played_no_more():
     old = chord(60, 64, 67)
-    assert find_parts(old, 2 * QUARTER - 1, 120) == {"chords"}
-    assert find_parts(old, 2 * QUARTER, 120) == set()
+    assert find_parts(old, BAR + 2 * QUARTER - 1, BAR, 120) == {"chords"}
+    assert find_parts(old, BAR + 2 * QUARTER, BAR, 120) == set()
+
+
+def test_what_is_held_is_played_until_it_has_faded():
     held = [HeardNote(0, None, note, 80) for note in (60, 64, 67)]
-    assert find_parts(held, 10**6, 120) == {"chords"}
+    assert find_parts(held, 2 * BAR - 1, BAR, 120) == {"chords"}
+    assert find_parts(held, 2 * BAR, BAR, 120) == set()
 
 
 def ahead(notes, one, other):
