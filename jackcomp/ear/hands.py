@@ -10,6 +10,7 @@ holds together is a chord.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -44,9 +45,11 @@ HELD_TRUST = 0.98
 """How surely any other chord stays."""
 
 BASS_LINE_BELOW = 48
-"""A bass line lies below this MIDI note, C3, or begins there."""
+"""Below this MIDI note, C3, lies a bass; a bass line may rise above it."""
 BASS_GAP = FIFTH = 7
 """So many semitones are under the rest of a stroke where its lowest note is a bass."""
+LONGEST_STEP = 2
+"""Semitones from one note of a line to the next; a wider one is a leap."""
 
 # Log-odds for a chord: of each stated tone that it has, or lacks; of each tone of its
 # own that was not stated, once a chord of three was; of its root as the lowest note,
@@ -148,16 +151,18 @@ def find_parts(
 ) -> frozenset[str]:
     """Say what of an accompaniment the left hand plays itself.
 
-    Three tones of one stroke are chords, and so are three tones above the bass, one
-    after the other. A low note alone, or far below the rest of its stroke, is a bass.
+    Chords are three tones of one stroke, or of a chord that is broken upwards of a
+    bass; a bass is a low note alone, or far below the rest of its stroke. What he
+    still holds is played, and what he has struck more than once of late; a chord in
+    passing is not.
 
     Parameters
     ----------
     left : sequence of HeardNote
         By onset.
     now, bar : int
-        What sounded in the bar before now counts, in ticks, unless it was struck
-        before the bar before: what a pedal holds fades.
+        In ticks. What was struck in the two bars before now counts, while it sounds
+        and for a bar: what is held for longer has faded.
     at_once : int
         Ticks within which notes are struck at once.
 
@@ -166,28 +171,47 @@ def find_parts(
     frozenset of str
         Any of 'chords' and 'bass'.
     """
-    parts: set[str] = set()
     strokes: list[list[HeardNote]] = []
-    above: set[int] = set()
     for note in left:
-        is_over = note.end is not None and note.end <= now - bar
-        if is_over or note.onset <= now - 2 * bar:
+        if note.onset <= now - 2 * bar:
             continue
         if not strokes or note.onset - strokes[-1][0].onset > at_once:
             strokes.append([])
         strokes[-1].append(note)
-        if note.note >= BASS_LINE_BELOW:
-            above.add(note.note % 12)
-    for stroke in strokes:
-        lowest, *others = sorted({note.note for note in stroke})
-        if len({note.note % 12 for note in stroke}) >= _LEAST_TONES:
-            parts.add("chords")
-        is_low = lowest < BASS_LINE_BELOW
-        if is_low and (not others or others[0] - lowest >= BASS_GAP):
-            parts.add("bass")
-    if len(above) >= _LEAST_TONES:
-        parts.add("chords")
-    return frozenset(parts)
+    chords = [stroke for stroke in strokes if _is_chord(stroke)]
+    alone = [stroke[0] for stroke in strokes if len(stroke) == 1]
+    broken = [note for note in alone if note.note >= BASS_LINE_BELOW]
+    if _is_broken_chord(broken):
+        chords += [[note] for note in broken]
+        alone = [note for note in alone if note.note < BASS_LINE_BELOW]
+    basses = [stroke for stroke in strokes if _has_bass(stroke)]
+    basses += [[note] for note in alone if BASS_LINE_BELOW <= note.note < BASS_BELOW]
+    found = {"chords": chords, "bass": basses}
+    return frozenset(part for part, s in found.items() if _is_played(s, now, bar))
+
+
+def _is_chord(stroke: Sequence[HeardNote]) -> bool:
+    return len({note.note % 12 for note in stroke}) >= _LEAST_TONES
+
+
+def _has_bass(stroke: Sequence[HeardNote]) -> bool:
+    lowest, *others = sorted({note.note for note in stroke})
+    is_apart = not others or others[0] - lowest >= BASS_GAP
+    return lowest < BASS_LINE_BELOW and is_apart
+
+
+def _is_broken_chord(notes: Sequence[HeardNote]) -> bool:
+    """Tell a broken chord from a line: it has three tones, and no step."""
+    leaps = [abs(b.note - a.note) for a, b in pairwise(notes)]
+    is_line = any(0 < leap <= LONGEST_STEP for leap in leaps)
+    return len({note.note % 12 for note in notes}) >= _LEAST_TONES and not is_line
+
+
+def _is_played(strokes: Sequence[Sequence[HeardNote]], now: int, bar: int) -> bool:
+    ends = [note.end for stroke in strokes for note in stroke]
+    if any(end is None or end >= now for end in ends):
+        return True
+    return len(strokes) > 1 and any(end is not None and end > now - bar for end in ends)
 
 
 def trust_held(stated: Sequence[HeardNote], start: int) -> float:

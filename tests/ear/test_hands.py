@@ -21,6 +21,17 @@ def chord(*notes, onset=0, end=2 * QUARTER, spread=0):
     ]
 
 
+BAR = 4 * QUARTER
+
+
+def walk(*notes):
+    """Notes one after the other, a quarter each."""
+    return [
+        HeardNote(n * QUARTER, (n + 1) * QUARTER, note, 80)
+        for n, note in enumerate(notes)
+    ]
+
+
 def left(notes, split="auto", now=10**6, at_once=QUARTER // 8):
     return {note.note for note in part_hands(notes, now, split, at_once).left}
 
@@ -165,42 +176,54 @@ def test_a_left_hand_that_rests_says_nothing():
     np.testing.assert_array_equal(score_stated([]), np.zeros(N_CHORDS))
 
 
-BAR = 4 * QUARTER
-
-
-def walk(*notes):
-    """Notes one after the other, a quarter each."""
-    return [
-        HeardNote(n * QUARTER, (n + 1) * QUARTER, note, 80)
-        for n, note in enumerate(notes)
-    ]
-
-
 @pytest.mark.parametrize(
     ("played", "parts"),
     [
         ([], set()),
-        (chord(60, 64, 67), {"chords"}),
+        (chord(60, 64, 67, end=None), {"chords"}),
         # As low as a bass line, but no bass: close position has none.
-        (chord(46, 50, 53), {"chords"}),
-        (chord(41, 48, 57), {"bass", "chords"}),
-        (chord(36), {"bass"}),
+        (chord(46, 50, 53, end=None), {"chords"}),
+        (chord(41, 48, 57, end=None), {"bass", "chords"}),
+        (chord(36, end=None), {"bass"}),
+        (chord(48, end=None), {"bass"}),
         # An octave is a bass, a fifth in the middle neither.
-        (chord(36, 48), {"bass"}),
-        (chord(50, 57), set()),
-        (walk(36, 40, 43, 45, 48, 45, 43, 40), {"bass"}),
+        (chord(36, 48, end=None), {"bass"}),
+        (chord(50, 57, end=None), set()),
+        (walk(36, 40, 43, 45), {"bass"}),
+        (walk(48, 52, 53, 50), {"bass"}),
+        (walk(43, 47, 50, 52, 53, 52, 50, 47), {"bass"}),
         (walk(48, 55, 52, 55), {"chords"}),
-        ([*walk(36), *chord(52, 55, 60, onset=QUARTER)], {"bass", "chords"}),
+        (walk(36, 52, 55, 60), {"chords"}),
+        ([*walk(36), *chord(52, 55, 60, onset=QUARTER, end=None)], {"chords"}),
+        (
+            [
+                *chord(36, end=QUARTER),
+                *chord(52, 55, 60, onset=QUARTER, end=2 * QUARTER),
+                *chord(43, onset=2 * QUARTER, end=3 * QUARTER),
+                *chord(52, 55, 60, onset=3 * QUARTER, end=4 * QUARTER),
+            ],
+            {"bass", "chords"},
+        ),
     ],
 )
 def test_the_left_hand_plays_chords_or_bass_or_both_itself(played, parts):
     assert find_parts(played, BAR, BAR, 120) == parts
 
 
-def test_what_ended_before_the_time_that_counts_is_played_no_more():
-    old = chord(60, 64, 67)
-    assert find_parts(old, BAR + 2 * QUARTER - 1, BAR, 120) == {"chords"}
-    assert find_parts(old, BAR + 2 * QUARTER, BAR, 120) == set()
+def test_a_chord_in_passing_is_no_accompaniment():
+    once = chord(60, 64, 67, end=QUARTER)
+    twice = [*once, *chord(60, 64, 67, onset=QUARTER, end=2 * QUARTER)]
+    assert find_parts(once, QUARTER, BAR, 120) == {"chords"}
+    assert find_parts(once, QUARTER + 1, BAR, 120) == set()
+    assert find_parts(twice, BAR + 2 * QUARTER - 1, BAR, 120) == {"chords"}
+    assert find_parts(twice, BAR + 2 * QUARTER, BAR, 120) == set()
+
+
+def test_a_chord_is_one_until_its_last_key_is_let_go():
+    ends = (QUARTER - 60, None, None)
+    keys = zip((46, 50, 53), ends, strict=True)
+    released = [HeardNote(0, end, note, 80) for note, end in keys]
+    assert find_parts(released, QUARTER, BAR, 120) == {"chords"}
 
 
 def test_what_is_held_is_played_until_it_has_faded():
