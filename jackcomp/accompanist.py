@@ -3,7 +3,7 @@
 The worker (live) and the offline host feed the same object, report by report, so
 both make the same music. Things are decided at *moments*: on the line of every grid
 step, a sixteenth after it and at each eighth of its first half, where a chord may still
-be mended, at the eighths of its second half and a sixteenth after each quarter, where
+be mended, at the eighths of its second half and a sixteenth after each beat, where
 only the left hand changes one, and an eighth before its end, when the brain is told
 what the step was, so that its answer is there before the next line. Further ahead it
 looks in the background (`ponder`). For a moment at tick T the core is asked for a
@@ -465,7 +465,9 @@ class Accompanist:
             now = self._ns_per_quarter or self._fastest_ns
             if self.pacer is not None:
                 now = self.pacer.ns_per_quarter
-            mends, lates = mend_ticks(end - start, now), late_ticks(end - start, now)
+            beat = max(self._meter.pulse_ticks, TICKS_PER_QUARTER)
+            mends = mend_ticks(end - start, now)
+            lates = late_ticks(end - start, beat, now)
             points += [(Point.MEND, start + tick) for tick in mends]
             points += [(Point.LATE, start + tick) for tick in lates]
         points.append((Point.CLOSE, max(middle, end - EIGHTH_TICKS)))
@@ -616,23 +618,28 @@ class Accompanist:
         """Release the last chord with him, or hold its bar if he hardly heard it."""
         if self._fermata is None or self.end_tick is None or self._ear.sounding:
             return []
-        end = tick + self._lead()
-        if tick < self._fermata + self._meter.beat_ticks:
-            end = self._fermata + self._meter.bar_ticks
+        end, bar = tick + self._lead(), self._meter.bar_ticks
+        is_early = tick < self._fermata + bar // 2
+        if is_early:
+            end = self._fermata + bar
         if end >= self.end_tick:
             return []
         self.end_tick = end
-        return [self._fall_silent(end)]
+        return [self._release(end) if is_early else self._fall_silent(end)]
 
     def _fall_silent(self, tick: int) -> Order:
-        """Let nothing sound any more: he has let go, or not come back since the end.
+        """Let nothing sound any more: he has let go, or not come back since the end."""
+        if self.pacer is not None and self._first_heard is None:
+            self.pacer.rest()
+        return self._release(tick)
+
+    def _release(self, tick: int) -> Order:
+        """End the last chord.
 
         However late it comes, it comes: nobody wants to hear the chord go on.
         """
         assert self._key is not None
         self._fermata = None
-        if self.pacer is not None and self._first_heard is None:
-            self.pacer.rest()
         silence = _Sounding(tick, tick, NO_CHORD, None)
         return self._replace(
             [silence], (), self._key, cut=True, deadline=False, vamp=False
@@ -817,16 +824,15 @@ def mend_ticks(length: int, ns_per_quarter: int) -> list[int]:
     return [*sixteenth, *range(EIGHTH_TICKS, length // 2 + 1, EIGHTH_TICKS)]
 
 
-def late_ticks(length: int, ns_per_quarter: int) -> list[int]:
+def late_ticks(length: int, beat: int, ns_per_quarter: int) -> list[int]:
     """Say where in a grid step the left hand alone may change the chord, likewise.
 
-    At the eighths of its second half; and a sixteenth after each quarter.
+    At the eighths of its second half; and a sixteenth after each beat of so many ticks.
     """
     first = length // 2 // EIGHTH_TICKS + 1
     ticks = list(range(first * EIGHTH_TICKS, length, EIGHTH_TICKS))
     if _is_time_for_a_sixteenth(ns_per_quarter):
-        quarter = TICKS_PER_QUARTER
-        ticks += range(quarter + SIXTEENTH_TICKS, length, quarter)
+        ticks += range(beat + SIXTEENTH_TICKS, length, beat)
     return sorted(ticks)
 
 
