@@ -270,7 +270,7 @@ class Accompanist:
         self._key_probability = 0.0
         self._phrase_notes = 0
         self._is_thin = False
-        self._left_parts: frozenset[str] = frozenset()
+        self._left_parts: dict[str, int] = {}
         self._top: int | None = None
         self._solo: deque[tuple[int, int, int]] = deque()
         self._first_heard: int | None = None
@@ -663,7 +663,9 @@ class Accompanist:
             return []
         self._is_thin = is_thin
         if moment.point is Point.LINE:
-            self._left_parts = heard.left_parts
+            since = moment.tick - self._meter.bar_ticks
+            kept = {part: at for part, at in self._left_parts.items() if at > since}
+            self._left_parts = kept | dict.fromkeys(heard.left_parts, moment.tick)
         return [self._lay_plan(moment, after, belief, key)]
 
     def _record(
@@ -722,7 +724,7 @@ class Accompanist:
         starts = [moment.tick, *ends[:-1]]
         now = self._now
         spans = [
-            Span(*span, is_thin=self._is_thin, taken=self._left_parts)
+            Span(*span, is_thin=self._is_thin, taken=frozenset(self._left_parts))
             for span in zip(starts, ends, chords, strict=True)
         ]
         if policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE:

@@ -638,6 +638,26 @@ def test_what_the_left_hand_plays_is_left_to_it(accompany, hand, chords, bass):
         assert strokes_in(core, Part.BASS, bar)
 
 
+FIGURES = ((48, 55, 52, 55), (48, 57, 53, 57), (50, 55, 53, 55), (48, 55, 52, 55))
+ALBERTI = [
+    (bar * BAR + 960 * eighth, FIGURES[bar % 4][eighth % 4])
+    for bar in range(9)
+    for eighth in range(8)
+]
+WIDE = [(bar * BAR, note) for bar in range(0, 9, 2) for note in (48, 52, 55)]
+
+
+@pytest.mark.parametrize(("hand", "length"), [(ALBERTI, 900), (WIDE, 2 * BAR - 700)])
+def test_a_steady_left_hand_is_left_alone_steadily(accompany, hand, length):
+    right = [(40 + 1920 * n, 79 + n % 2) for n in range(36)]
+    played = sorted([*notes(right), *notes(hand, length)])
+    core = Core(accompany(style="pop", key=parse_key("C"), split=60)).start()
+    core.play(played, 9 * BAR)
+    for bar in range(3, 9):
+        assert not strokes_in(core, Part.CHORDS, bar)
+        assert strokes_in(core, Part.BASS, bar)
+
+
 def test_who_plays_everything_himself_hears_chords_that_are_held(accompany):
     played = sorted([*notes(RIGHT), *notes([*CHORD, *BASS], 3600)])
     core = Core(accompany(style="pop", key=parse_key("C"))).start()

@@ -48,8 +48,11 @@ BASS_LINE_BELOW = 48
 """Below this MIDI note, C3, lies a bass; a bass line may rise above it."""
 BASS_GAP = FIFTH = 7
 """So many semitones are under the rest of a stroke where its lowest note is a bass."""
-LONGEST_STEP = 2
-"""Semitones from one note of a line to the next; a wider one is a leap."""
+FIGURE_GAP = 4
+"""The same where a chord is broken, below the rest of its figure."""
+LONGEST_STEP, FIGURE_TICKS = 2, TICKS_PER_QUARTER * 3 // 4
+"""Semitones from one note of a line to the next, a wider one is a leap; and ticks from
+one note of a figure to the next, a slower one is of a line."""
 
 # Log-odds for a chord: of each stated tone that it has, or lacks; of each tone of its
 # own that was not stated, once a chord of three was; of its root as the lowest note,
@@ -147,14 +150,14 @@ def find_stated(
 
 
 def find_parts(
-    left: Sequence[HeardNote], now: int, bar: int, at_once: int
+    left: Sequence[HeardNote], now: int, bar: int, at_once: int, split: Split
 ) -> frozenset[str]:
     """Say what of an accompaniment the left hand plays itself.
 
-    Chords are three tones of one stroke, or of a chord that is broken upwards of a
-    bass; a bass is a low note alone, or far below the rest of its stroke. What he
-    still holds is played, and what he has struck more than once of late; a chord in
-    passing is not.
+    Chords are three tones of one stroke, or of a broken chord below a split that was
+    told; a bass is a low note alone, or far below the rest of its stroke. What he still
+    holds is played, and what he has struck more than once of late; a chord in passing
+    is not.
 
     Parameters
     ----------
@@ -162,9 +165,9 @@ def find_parts(
         By onset.
     now, bar : int
         In ticks. What was struck in the two bars before now counts, while it sounds
-        and for a bar: what is held for longer has faded.
-    at_once : int
-        Ticks within which notes are struck at once.
+        and for most of a bar: what is held for longer has faded.
+    at_once, split : int, Split
+        As for `part_hands`. Without a split all single notes were found as basses.
 
     Returns
     -------
@@ -179,13 +182,14 @@ def find_parts(
             strokes.append([])
         strokes[-1].append(note)
     chords = [stroke for stroke in strokes if _is_chord(stroke)]
+    basses = [stroke for stroke in strokes if len(stroke) > 1 and _has_bass(stroke)]
     alone = [stroke[0] for stroke in strokes if len(stroke) == 1]
-    broken = [note for note in alone if note.note >= BASS_LINE_BELOW]
-    if _is_broken_chord(broken):
-        chords += [[note] for note in broken]
-        alone = [note for note in alone if note.note < BASS_LINE_BELOW]
-    basses = [stroke for stroke in strokes if _has_bass(stroke)]
-    basses += [[note] for note in alone if BASS_LINE_BELOW <= note.note < BASS_BELOW]
+    highest = BASS_BELOW - 1
+    if isinstance(split, int) and _is_broken_chord(alone):
+        figure = [note for note in alone if note.note >= BASS_LINE_BELOW]
+        chords += [[note] for note in figure]
+        highest = min(note.note for note in figure) - FIGURE_GAP
+    basses += [[note] for note in alone if note.note <= highest]
     found = {"chords": chords, "bass": basses}
     return frozenset(part for part, s in found.items() if _is_played(s, now, bar))
 
@@ -196,22 +200,30 @@ def _is_chord(stroke: Sequence[HeardNote]) -> bool:
 
 def _has_bass(stroke: Sequence[HeardNote]) -> bool:
     lowest, *others = sorted({note.note for note in stroke})
-    is_apart = not others or others[0] - lowest >= BASS_GAP
-    return lowest < BASS_LINE_BELOW and is_apart
+    return lowest < BASS_LINE_BELOW and (not others or others[0] - lowest >= BASS_GAP)
 
 
 def _is_broken_chord(notes: Sequence[HeardNote]) -> bool:
-    """Tell a broken chord from a line: it has three tones, and no step."""
-    leaps = [abs(b.note - a.note) for a, b in pairwise(notes)]
-    is_line = any(0 < leap <= LONGEST_STEP for leap in leaps)
-    return len({note.note % 12 for note in notes}) >= _LEAST_TONES and not is_line
+    """Tell a broken chord from a line: three tones above a bass, and no step.
+
+    Eighths step within a chord, too: from its seventh to its root.
+    """
+    is_line = any(
+        min(one.note, other.note) >= BASS_LINE_BELOW
+        and 0 < abs(other.note - one.note) <= LONGEST_STEP
+        and other.onset - one.onset > FIGURE_TICKS
+        for one, other in pairwise(notes)
+    )
+    tones = {note.note % 12 for note in notes if note.note >= BASS_LINE_BELOW}
+    return len(tones) >= _LEAST_TONES and not is_line
 
 
 def _is_played(strokes: Sequence[Sequence[HeardNote]], now: int, bar: int) -> bool:
     ends = [note.end for stroke in strokes for note in stroke]
     if any(end is None or end >= now for end in ends):
         return True
-    return len(strokes) > 1 and any(end is not None and end > now - bar for end in ends)
+    lately = now - bar * 3 // 4
+    return len(strokes) > 1 and any(end is not None and end > lately for end in ends)
 
 
 def trust_held(stated: Sequence[HeardNote], start: int) -> float:

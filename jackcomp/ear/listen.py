@@ -232,7 +232,11 @@ class Ear:
             share=min(max(now_tick - start_tick, 0) / length, 1.0),
             left_share=self._left_share,
             left_parts=find_parts(
-                hands.left, now_tick, self._meter.bar_ticks, self._at_once
+                hands.left,
+                now_tick,
+                self._meter.bar_ticks,
+                self._at_once,
+                self._split,
             ),
             lowest=self._lowest(hands.melody, now_tick),
             notes=(*stated, *inside) or tuple(notes),

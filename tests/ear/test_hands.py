@@ -194,6 +194,8 @@ def test_a_left_hand_that_rests_says_nothing():
         (walk(43, 47, 50, 52, 53, 52, 50, 47), {"bass"}),
         (walk(48, 55, 52, 55), {"chords"}),
         (walk(36, 52, 55, 60), {"chords"}),
+        # A figure goes a little below C3, too.
+        (walk(47, 55, 50, 55, 52, 47), {"chords"}),
         ([*walk(36), *chord(52, 55, 60, onset=QUARTER, end=None)], {"chords"}),
         (
             [
@@ -207,29 +209,35 @@ def test_a_left_hand_that_rests_says_nothing():
     ],
 )
 def test_the_left_hand_plays_chords_or_bass_or_both_itself(played, parts):
-    assert find_parts(played, BAR, BAR, 120) == parts
+    assert find_parts(played, BAR, BAR, 120, 60) == parts
+
+
+def test_single_notes_that_were_found_by_themselves_are_a_bass():
+    figure = walk(48, 52, 48, 53)
+    assert find_parts(figure, BAR, BAR, 120, "auto") == {"bass"}
 
 
 def test_a_chord_in_passing_is_no_accompaniment():
     once = chord(60, 64, 67, end=QUARTER)
     twice = [*once, *chord(60, 64, 67, onset=QUARTER, end=2 * QUARTER)]
-    assert find_parts(once, QUARTER, BAR, 120) == {"chords"}
-    assert find_parts(once, QUARTER + 1, BAR, 120) == set()
-    assert find_parts(twice, BAR + 2 * QUARTER - 1, BAR, 120) == {"chords"}
-    assert find_parts(twice, BAR + 2 * QUARTER, BAR, 120) == set()
+    assert find_parts(once, QUARTER, BAR, 120, 60) == {"chords"}
+    assert find_parts(once, QUARTER + 1, BAR, 120, 60) == set()
+    lately = 2 * QUARTER + BAR * 3 // 4
+    assert find_parts(twice, lately - 1, BAR, 120, 60) == {"chords"}
+    assert find_parts(twice, lately, BAR, 120, 60) == set()
 
 
 def test_a_chord_is_one_until_its_last_key_is_let_go():
     ends = (QUARTER - 60, None, None)
     keys = zip((46, 50, 53), ends, strict=True)
     released = [HeardNote(0, end, note, 80) for note, end in keys]
-    assert find_parts(released, QUARTER, BAR, 120) == {"chords"}
+    assert find_parts(released, QUARTER, BAR, 120, 60) == {"chords"}
 
 
 def test_what_is_held_is_played_until_it_has_faded():
     held = [HeardNote(0, None, note, 80) for note in (60, 64, 67)]
-    assert find_parts(held, 2 * BAR - 1, BAR, 120) == {"chords"}
-    assert find_parts(held, 2 * BAR, BAR, 120) == set()
+    assert find_parts(held, 2 * BAR - 1, BAR, 120, 60) == {"chords"}
+    assert find_parts(held, 2 * BAR, BAR, 120, 60) == set()
 
 
 def ahead(notes, one, other):
