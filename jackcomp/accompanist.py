@@ -619,27 +619,25 @@ class Accompanist:
         if self._fermata is None or self.end_tick is None or self._ear.sounding:
             return []
         end, bar = tick + self._lead(), self._meter.bar_ticks
-        is_early = tick < self._fermata + bar // 2
-        if is_early:
-            end = self._fermata + bar
+        if tick < self._fermata + bar // 2:
+            # As if he had not held it: that line comes with a moment of its own.
+            self.end_tick = self._fermata + bar
+            self._fermata = None
+            return []
         if end >= self.end_tick:
             return []
         self.end_tick = end
-        return [self._release(end) if is_early else self._fall_silent(end)]
+        return [self._fall_silent(end)]
 
     def _fall_silent(self, tick: int) -> Order:
-        """Let nothing sound any more: he has let go, or not come back since the end."""
-        if self.pacer is not None and self._first_heard is None:
-            self.pacer.rest()
-        return self._release(tick)
-
-    def _release(self, tick: int) -> Order:
-        """End the last chord.
+        """Let nothing sound any more: he has let go, or not come back since the end.
 
         However late it comes, it comes: nobody wants to hear the chord go on.
         """
         assert self._key is not None
         self._fermata = None
+        if self.pacer is not None and self._first_heard is None:
+            self.pacer.rest()
         silence = _Sounding(tick, tick, NO_CHORD, None)
         return self._replace(
             [silence], (), self._key, cut=True, deadline=False, vamp=False
