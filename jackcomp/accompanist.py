@@ -619,10 +619,10 @@ class Accompanist:
         if self._fermata is None or self.end_tick is None or self._ear.sounding:
             return []
         end, bar = tick + self._lead(), self._meter.bar_ticks
-        if tick < self._fermata + bar // 2:
+        line = self._fermata + bar
+        if tick < self._fermata + bar // 2 and end < line:
             # As if he had not held it: that line comes with a moment of its own.
-            self.end_tick = self._fermata + bar
-            self._fermata = None
+            self.end_tick, self._fermata = line, None
             return []
         if end >= self.end_tick:
             return []

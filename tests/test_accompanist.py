@@ -748,6 +748,19 @@ def test_the_last_chord_is_released_with_his(accompany, released, silent, pedal)
     assert core.accompanist.end_tick == silent
 
 
+def test_in_a_bar_as_short_as_the_lead_the_last_chord_is_released_too(accompany):
+    bar = parse_meter("1/16").bar_ticks
+    held = [(4 * BAR, ON, note, 80) for note in TONIC]
+    ends = 4 * BAR + 2 * bar
+    up = [(ends + bar // 2 - 10, OFF, note, 0) for note in TONIC]
+    playing = accompany(parse_meter("1/16"), key=parse_key("C"), end_after=64)
+    core = Core(playing).start()
+    core.play(sorted([*notes(MELODY, 100), *held, *up]), ends + 20 * bar)
+    assert endings(core)[0].tick == ends
+    assert playing.end_tick == ends + bar // 2 - 10 + LEAD
+    assert max(end for _, end, *_ in core.plan) == playing.end_tick
+
+
 def test_who_plays_on_under_the_fermata_is_played_along_with(accompany):
     last = [(4 * BAR, ON, note, 80) for note in TONIC]
     again = notes([(8 * BAR + 960 * n, 60 + n % 5) for n in range(16)], 900)
