@@ -209,7 +209,7 @@ class Pacer:
         self._placing: _Placing | None = None
         self._sure_onsets = 0
         self._first_note: tuple[float, int] | None = None
-        self._counted: tuple[float, int] | None = None
+        self._counted_from: tuple[float, int] | None = None
         self._level_since: float | None = None
         self._is_placed = True
         self._nudged = 0.0
@@ -401,7 +401,7 @@ class Pacer:
         """
         self._rests = False
         self._sure_onsets = 0
-        self._first_note = self._counted = self._level_since = None
+        self._first_note = self._counted_from = self._level_since = None
         self._is_placed = self._steering.restart_tick is not None
         period = self._told_period or self.period
         is_told = self._told_period is not None
@@ -511,7 +511,7 @@ class Pacer:
         since_first = self._beats_since_first(pulse)
         if not is_told or not 0 <= since_first <= NUMBERED_BEATS:
             return None
-        seconds, tick = self._counted or self._first_note
+        seconds, tick = self._counted_from or self._first_note
         return round(tick / ticks + (pulse.beat - seconds) / pulse.period)
 
     def _count_on(self, pulse: Pulse, tick: int | None, ahead: float) -> None:
@@ -521,7 +521,7 @@ class Pacer:
         elif self._level_since is None:
             self._level_since = pulse.beat
         elif pulse.beat - self._level_since >= LEVEL_BEATS * pulse.period:
-            self._counted = pulse.beat, tick
+            self._counted_from = pulse.beat, tick
 
     def _place(
         self, heard: int, pulse: Pulse, ticks: int, beat_tick: int

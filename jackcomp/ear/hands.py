@@ -46,7 +46,7 @@ HELD_TRUST = 0.98
 
 BASS_LINE_BELOW = 48
 """Below this MIDI note, C3, lies a bass; a bass line may rise above it."""
-BASS_GAP = FIFTH = 7
+BASS_GAP = 7
 """So many semitones are under the rest of a stroke where its lowest note is a bass."""
 FIGURE_GAP = 4
 """The same where a chord is broken, below the rest of its figure."""
@@ -262,7 +262,7 @@ def score_stated(
     tones[[note.note % 12 for note in stated]] = 1.0
     lowest, *others = sorted({note.note for note in stated})
     is_bass = lowest < BASS_LINE_BELOW or (others and others[0] - lowest >= BASS_GAP)
-    is_root = is_bass or tones[(lowest + FIFTH) % 12]
+    is_root = is_bass or tones[(lowest + 7) % 12]
     scores = _TONES @ (tones * (_TONE - _FOREIGN)) + _FOREIGN * tones.sum()
     if tones.sum() >= _LEAST_TONES:
         scores += _UNSTATED * (_TONES @ (1.0 - tones))

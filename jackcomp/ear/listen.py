@@ -78,7 +78,7 @@ class Heard:
     left_share : float
         How much of what sounded lately was the left hand's, 0 to 1.
     left_parts : frozenset of str
-        What the left hand has played itself in the last bar, as `find_parts` says.
+        What of an accompaniment the left hand plays itself, as `find_parts` says.
     lowest : int or None
         The lowest note of the melody in the last bar.
     notes : tuple of HeardNote
