@@ -1,9 +1,11 @@
 """What all tests share: JACK servers of their own, a SoundFont, golden texts."""
 
+import fcntl
 import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -52,6 +54,22 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     needs_jack = item.get_closest_marker("jack") is not None
     if needs_jack and item.config.getoption("loadgroup", default=False):
         assert item.nodeid.endswith(f"@{JACK_GROUP}"), "pytest-xdist does not group"
+
+
+@pytest.fixture(autouse=True)
+def _alone_with_jack(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let a test with a JACK server wait for those of other runs, as for its own.
+
+    A client that gets the messages of another run's server plays at its tempo, its
+    place, or not at all.
+    """
+    if request.node.get_closest_marker("jack") is None:
+        yield
+        return
+    path = Path(tempfile.gettempdir()) / f"jackcomp-jack-tests-{os.getuid()}"
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @dataclass(frozen=True)
