@@ -26,6 +26,7 @@ import resource
 import sys
 import time
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -90,7 +91,7 @@ class Laps:
         self._songs = songs
         try:
             with path.open("rb") as file:
-                header = _fields(file.readline())
+                header = _fields(file.readline().removeprefix(BOM_UTF8))
                 if "chords" not in header:
                     raise ConfigError(f"{path} has no column 'chords': {header}")
                 self._column = header.index("chords")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from export.measuring import natural
 from export.sequences import to_sequences
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.theory.vocabulary import CHORDS, NO_CHORD_INDEX, transpose_index
@@ -43,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("file", type=Path, help="the CSV file to write")
     parser.add_argument("--songs", type=int, default=100_000, help="default 100000")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=natural, default=0)
     options = parser.parse_args()
     generator = np.random.default_rng(options.seed)
     songs = to_sequences(read_songs(CORPUS_FILES, "train"))

@@ -38,6 +38,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def natural(text: str) -> int:
+    """Read a number that dice begin with."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0")
+    return int(text)
+
+
 def check_file(file: Path) -> None:
     """Refuse a file that cannot be written, before the work and not after it.
 

@@ -37,7 +37,7 @@ from tqdm import tqdm
 from export.batches import Batch, pad, plan_batches
 from export.chordonomicon import Laps, split_of
 from export.curves import Epoch, draw_curves, write_log
-from export.measuring import positive
+from export.measuring import natural, positive
 from export.model import ChordModel, ModelSettings, negative_log_likelihood
 from export.sequences import (
     ChordSequence,
@@ -297,8 +297,20 @@ def read_split(split: str, settings: Settings) -> list[ChordSequence]:
 
 
 def read_lap(laps: Laps, number: int) -> list[ChordSequence]:
-    """Read a lap's songs of the train split."""
-    return [song for song in laps.read(number) if split_of(song) == "train"]
+    """Read a lap's songs of the train split.
+
+    Raises
+    ------
+    ConfigError
+        If there are none.
+    """
+    songs = [song for song in laps.read(number) if split_of(song) == "train"]
+    if not songs:
+        raise ConfigError(
+            f"nothing to learn in lap {number + 1} of {len(laps)}: expected songs of "
+            "two chords or more"
+        )
+    return songs
 
 
 def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
@@ -342,7 +354,7 @@ def main() -> int:
         "--epochs", type=positive, help="how often to go through all songs"
     )
     parser.add_argument(
-        "--seed", type=int, default=Settings.seed, help="default %(default)s"
+        "--seed", type=natural, default=Settings.seed, help="default %(default)s"
     )
     parser.add_argument(
         "--limit", type=positive, help="use so many songs of each split"

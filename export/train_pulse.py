@@ -29,6 +29,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from export.measuring import natural
 from export.pulse_lessons import Batch, Lesson, Told, lay_batch, read_lessons
 from export.songs import LEADSHEET_FILES
 from jackcomp.ear import beat_filter, pulse
@@ -393,7 +394,7 @@ def main() -> int:
     parser.add_argument("--learning-rate", type=float, default=Settings().learning_rate)
     parser.add_argument("--out", type=Path, default=MODEL)
     parser.add_argument("--source", help="learn from songs of this source alone")
-    parser.add_argument("--seed", type=int, default=Settings().seed)
+    parser.add_argument("--seed", type=natural, default=Settings().seed)
     parser.add_argument(
         "--begin",
         type=Path,

@@ -111,6 +111,12 @@ def test_a_damaged_line_is_named_and_left_out(tmp_path, capsys, line, why):
     assert said.count("\n") == 1
 
 
+def test_a_byte_order_mark_is_no_part_of_a_column(tmp_path):
+    path = tmp_path / "songs.csv"
+    path.write_text("chords,id\nC F G,1\n", encoding="utf-8-sig")
+    assert len(list(Laps(path).read(0))) == 1
+
+
 def test_songs_of_no_chords_and_of_one_are_counted(tmp_path, monkeypatch, capsys):
     path = write(tmp_path / "songs.csv", ["C F", "", "<verse_1>", "<verse_1> C", "D G"])
     monkeypatch.setattr(sys, "argv", ["chordonomicon", str(path)])
