@@ -645,6 +645,9 @@ class Accompanist:
 
     def _decide(self, moment: Moment) -> list[Order]:
         """Decide what sounds from this moment on, and plan on from there."""
+        is_thin = self._thins(moment)
+        if is_thin and self._is_thin and moment.point is not Point.LINE:
+            return []  # he rests: nothing was heard that could mend anything
         belief = self._believe(moment)
         heard = belief.heard
         before = None if self._now is None else chord_index(self._now.chord)
@@ -655,7 +658,6 @@ class Accompanist:
         key = self._follow_key(heard)
         if self._explain is not None:
             self._explain(self._record(moment, place, belief, before, after, key))
-        is_thin = self._thins(moment)
         stays = after == before and is_thin == self._is_thin
         if moment.point is not Point.LINE and stays:
             return []
