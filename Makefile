@@ -84,8 +84,9 @@ $(VENV)/.trainer: pyproject.toml | setup
 TRAIN = OMP_NUM_THREADS=1 MALLOC_MMAP_MAX_=0 MALLOC_TRIM_THRESHOLD_=8000000000 \
 	MALLOC_TOP_PAD_=67108864 $(PYTHON) -m
 
-train: $(VENV)/.trainer  ## train chord model and listener; goes on where interrupted
+train: $(VENV)/.trainer  ## train chord models and listener; goes on where interrupted
 	$(TRAIN) export.train
+	$(TRAIN) export.train --name brain-2 --seed 77
 	$(TRAIN) export.train_ear
 
 test-train: $(VENV)/.trainer  ## tests of the training, which need torch

@@ -32,7 +32,13 @@ from export.rival_models import (
     fit_shares,
     mix,
 )
-from export.sequences import GENRE_OF_SOURCE, ChordSequence, blur, to_sequences
+from export.sequences import (
+    GENRE_OF_SOURCE,
+    ChordSequence,
+    blur,
+    match_lengths,
+    to_sequences,
+)
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.brain.features import N_GENRES, N_MOVES, Context, encode_chord
 from jackcomp.brain.genre import GenreTables, probabilities
@@ -62,6 +68,8 @@ class Settings:
     seed: int = 20240229
     # How much of a guessed past is wrong.
     guessed_wrong: float = 0.2
+    # There a change on new ground counts so much: what matches does so by mistake.
+    new_ground: float = 8.0
     rounds: int = 40
     rival_rounds: int = 25
     # Pulls weights that few steps decide towards nothing.
@@ -102,10 +110,14 @@ def fit_all(options: argparse.Namespace) -> None:
     guesses = [blur(song, SETTINGS.guessed_wrong, generator) for song in valid]
     figures: dict[str, Any] = {"split": "valid", "genre": genre_figures(genres, valid)}
     tables: dict[str, Any] = {"genres": pack_genres(genres)}
-    for name, pasts in (("known", [s.chords for s in valid]), ("guessed", guesses)):
+    known = [song.chords for song in valid]
+    for name, pasts, new_ground in (
+        ("known", known, 1.0),
+        ("guessed", guesses, SETTINGS.new_ground),
+    ):
         voices = Voices(valid, pasts, list(play_brain(alone, valid, pasts)))
-        half = fit(voices, voices.even, SETTINGS.rounds)
-        memory = fit(voices, voices.scored, SETTINGS.rounds)
+        half = fit(voices, voices.even, SETTINGS.rounds, new_ground)
+        memory = fit(voices, voices.scored, SETTINGS.rounds, new_ground)
         tables[name] = pack_memory(memory)
         figures[name] = {
             "lstm": voices.perplexity(None, voices.scored),
@@ -187,6 +199,7 @@ class Voices:
         self._right = torch.from_numpy(np.concatenate(right))
         self._sentinel = torch.from_numpy(np.array(sentinel).T)
         self._chances = torch.tensor(np.array(chances), dtype=torch.float64)
+        self.new = torch.from_numpy(np.concatenate(list(map(_new_ground, songs))))
         song_of = np.repeat(np.arange(len(songs)), [len(s.chords) for s in songs])
         self.scored = torch.ones(count, dtype=torch.bool)
         self.scored[first] = False
@@ -214,12 +227,25 @@ class Voices:
         return float((-chances[where].clamp(min=1e-12).log().mean()).exp())
 
 
+def _new_ground(song: ChordSequence) -> NDArray[np.bool_]:
+    """Tell at which steps the chord changes, and that before it led nowhere yet."""
+    changes = np.append(False, song.chords[1:] != song.chords[:-1])
+    return changes & (match_lengths(song.chords) == 0)
+
+
 def _look_up(tables: Sequence[Tensor], traits: Tensor) -> Tensor:
     return sum(table[values] for table, values in zip(tables, traits, strict=True))
 
 
-def fit(voices: Voices, where: Tensor, rounds: int) -> SongMemory:
-    """Maximise the likelihood of some steps, by a quasi-Newton search."""
+def fit(
+    voices: Voices, where: Tensor, rounds: int, new_ground: float = 1.0
+) -> SongMemory:
+    """Maximise the likelihood of some steps, by a quasi-Newton search.
+
+    Changes on new ground count so much more.
+    """
+    weights = torch.where(voices.new, new_ground, 1.0)[where]
+    weights /= weights.mean()
     sizes = (*TRAITS.values(), *SENTINEL.values())
     tables = [torch.zeros(n, dtype=torch.float64, requires_grad=True) for n in sizes]
     search = torch.optim.LBFGS(
@@ -230,7 +256,7 @@ def fit(voices: Voices, where: Tensor, rounds: int) -> SongMemory:
         search.zero_grad()
         chances = voices.chances(tables)[where].clamp(min=1e-12)
         ridge = sum((table**2).sum() for table in tables)
-        value = -chances.log().mean() + SETTINGS.ridge * ridge
+        value = -(weights * chances.log()).mean() + SETTINGS.ridge * ridge
         value.backward()
         return value
 

@@ -6,6 +6,9 @@ one vector; the step's position and the song's genre are put beside it. Two head
 answer: one counts roots from the last chord (a fifth down is a fifth down), one
 from the song's first (home is home); their logits are added.
 
+What tables and heads know of a chord they know in part of its root, its quality and its
+notes (`ChordRows`), so that a chord which few songs have is known by those like it.
+
 Two kinds of forgetting keep so few songs from being learnt by heart: dropout before
 and after the LSTM, and dropout of its recurrent weights (Merity, Keskar and Socher,
 "Regularizing and Optimizing LSTM Language Models", 2017).
@@ -21,11 +24,18 @@ from torch.nn import functional
 from jackcomp.brain.features import (
     N_GENRES,
     N_HELD,
-    N_MOVES,
     N_PLACES,
     POSITION_SIZE,
 )
-from jackcomp.theory.vocabulary import N_CHORDS, N_QUALITIES, NO_CHORD_INDEX
+from jackcomp.theory.vocabulary import (
+    CHORDS,
+    N_CHORDS,
+    N_QUALITIES,
+    NO_CHORD_INDEX,
+    chord_index,
+)
+
+TABLE_DEVIATION = 0.1
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,35 @@ class ModelSettings:
     weight_dropout: float = 0.3
 
 
+class ChordRows(nn.Module):
+    """A row of numbers for each chord: its own, and what it shares with others.
+
+    Parameters
+    ----------
+    parts : Tensor, shape=(rows, parts)
+        What each row consists of, see `chord_parts`.
+    size : int
+        Numbers in a row.
+    deviation : float
+        Standard deviation of what is there before training.
+    """
+
+    def __init__(self, parts: Tensor, size: int, deviation: float) -> None:
+        super().__init__()
+        self.register_buffer("parts", parts, persistent=False)
+        self.own = nn.Parameter(torch.randn(len(parts), size) * deviation)
+        self.shared = nn.Parameter(torch.randn(parts.shape[1], size) * deviation)
+
+    def forward(self) -> Tensor:
+        """Give all rows, shape (rows, size)."""
+        return self.own + self.parts @ self.shared
+
+    def fold(self) -> None:
+        """Make all that is shared each row's own: what is played needs no parts."""
+        self.own.data = self().detach()
+        self.shared.data.zero_()
+
+
 class ChordModel(nn.Module):
     """Foresees the chord of each step from the chords before it.
 
@@ -50,9 +89,16 @@ class ChordModel(nn.Module):
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__()
         self.settings = settings
-        self.move = nn.Embedding(N_MOVES, settings.embedding)
-        self.place = nn.Embedding(N_PLACES, settings.embedding)
-        self.held = nn.Embedding(N_HELD, settings.embedding)
+        chords, embedding, units = chord_parts(), settings.embedding, settings.units
+        # No chord and the start of a song consist of nothing, a first chord of its
+        # quality and its notes.
+        places = functional.pad(chords, (0, 0, 0, N_PLACES - N_CHORDS))
+        first = chords[:N_QUALITIES].clone()
+        first[:, :12] = 0
+        self.move = ChordRows(torch.cat([places, first]), embedding, TABLE_DEVIATION)
+        self.place = ChordRows(places, embedding, TABLE_DEVIATION)
+        self.held = nn.Embedding(N_HELD, embedding)
+        nn.init.normal_(self.held.weight, std=TABLE_DEVIATION)
         self.lstm = nn.LSTM(
             settings.embedding + POSITION_SIZE + N_GENRES,
             settings.units,
@@ -61,22 +107,27 @@ class ChordModel(nn.Module):
             dropout=settings.dropout if settings.layers > 1 else 0.0,
         )
         self.dropout = nn.Dropout(settings.dropout)
-        self.from_last = nn.Linear(settings.units, N_CHORDS)
-        self.from_first = nn.Linear(settings.units, NO_CHORD_INDEX, bias=False)
-        for table in (self.move, self.place, self.held):
-            nn.init.normal_(table.weight, std=0.1)
+        spread = 1 / math.sqrt(3 * units)
+        self.from_last = ChordRows(chords, units, spread)
+        self.from_first = ChordRows(chords[:NO_CHORD_INDEX], units, spread)
+        self.bias = nn.Parameter(torch.zeros(N_CHORDS))
         self.register_buffer("turns", turn_table(), persistent=False)
 
     def forward(self, inputs: Tensor, positions: Tensor, genres: Tensor) -> Tensor:
         """Give the logits of every step, starting from an empty state."""
         move, place, offset, held = inputs.unbind(-1)
-        chord = self.dropout(self.move(move) + self.place(place) + self.held(held))
+        chord = (
+            functional.embedding(move, self.move())
+            + functional.embedding(place, self.place())
+            + self.held(held)
+        )
+        chord = self.dropout(chord)
         genre = genres[:, None].expand(-1, chord.shape[1], -1)
         hidden = self._remember(torch.cat([chord, positions, genre], -1))
         hidden = self.dropout(hidden)
-        logits = self.from_last(hidden).float()
+        logits = functional.linear(hidden, self.from_last(), self.bias).float()
         turned = logits.gather(-1, self.turns[offset])
-        home = self.from_first(hidden).float()
+        home = functional.linear(hidden, self.from_first()).float()
         return torch.cat(
             [turned[..., :NO_CHORD_INDEX] + home, turned[..., NO_CHORD_INDEX:]], -1
         )
@@ -103,6 +154,19 @@ class ChordModel(nn.Module):
             batch_first=True,
         )
         return hidden
+
+
+def chord_parts() -> Tensor:
+    """Give what each chord consists of, shape (169, 12 + N_QUALITIES + 12), 0 or 1.
+
+    Its root, its quality, and its pitch classes; no chord has none of them.
+    """
+    parts = torch.zeros(N_CHORDS, 12 + N_QUALITIES + 12)
+    for row, chord in zip(parts[:NO_CHORD_INDEX], CHORDS, strict=False):
+        row[chord.root] = 1
+        row[12 + chord_index(chord) % N_QUALITIES] = 1
+        row[[12 + N_QUALITIES + note for note in chord.pitch_classes]] = 1
+    return parts
 
 
 def turn_table() -> Tensor:

@@ -1,9 +1,9 @@
 """Make the model that is played from the one that was trained.
 
 ``python -m export.to_onnx`` writes ``models/brain.onnx`` and its card
-``models/brain.json`` from ``export/runs/brain/best.pt``, checks that both give the same
-probabilities, and measures the model on the valid split. ``--runs`` makes one model of
-several runs: their mean.
+``models/brain.json`` from the best weights of two runs, whose mean it is, checks that
+both give the same probabilities, and measures the model on the valid split. ``--runs``
+makes it of one run, or of others.
 
 The graph of a member is one step of the network, written by hand: three tables, a
 product with what is told and one with the state, the LSTM's gates, two heads. Weights
@@ -29,7 +29,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.averaging import average
 from export.chord_scores import join, score, sum_up
-from export.model import ChordModel, turn_table
+from export.model import ChordModel, ChordRows, turn_table
 from export.play import play_brain
 from export.sequences import to_lesson, to_sequences
 from export.songs import CORPUS_FILES, SPLITS, read_songs
@@ -55,6 +55,9 @@ HALF_PRECISION = 2e-3
 PARITY_SONGS = 20
 LARGE = 4096
 """Arrays of so many numbers are kept in half precision."""
+MEMBERS = ["brain", "brain-2"]
+"""The runs whose mean ships; ``make train`` makes them, from two seeds."""
+
 MODEL = Path(__file__).parents[1] / "models" / "brain.onnx"
 
 
@@ -136,9 +139,9 @@ def _axis(graph: Graph, name: str) -> str:
 
 def _input_gates(graph: Graph, model: ChordModel) -> str:
     """Add what chord, position and genre give to the gates of the first layer."""
-    tables = {"move": model.move, "place": model.place, "held": model.held}
+    tables = {"move": model.move(), "place": model.place(), "held": model.held.weight}
     for name, table in tables.items():
-        weight = graph.weight(f"{name}_table", _array(table.weight))
+        weight = graph.weight(f"{name}_table", _array(table))
         graph.add("Gather", [weight, f"{name}_index"], f"{name}_vector")
     graph.add("Add", ["move_vector", "place_vector"], "move_and_place")
     graph.add("Add", ["move_and_place", "held_vector"], "chord_vector")
@@ -179,16 +182,16 @@ def _lstm_step(graph: Graph, model: ChordModel, layer: int, gates: str) -> list[
 
 def _heads(graph: Graph, model: ChordModel, hidden: str) -> None:
     """Add both heads, the first one turned to count from the first root."""
-    last = graph.weight("last_weight", _array(model.from_last.weight).T)
+    last = graph.weight("last_weight", _array(model.from_last()).T)
     product = graph.add("MatMul", [hidden, last], "last_product")
-    bias = graph.weight("last_bias", _array(model.from_last.bias))
+    bias = graph.weight("last_bias", _array(model.bias))
     graph.add("Add", [product, bias], "last_logits")
     turns = graph.weight("turns", turn_table().numpy())
     order = graph.add("Gather", [turns, "offset_index"], "order")
     graph.add("GatherElements", ["last_logits", order], "turned", axis=1)
     # No chord has no root: its logit comes from the first head alone.
     first = np.zeros((model.settings.units, N_CHORDS), np.float32)
-    first[:, :NO_CHORD_INDEX] = _array(model.from_first.weight).T
+    first[:, :NO_CHORD_INDEX] = _array(model.from_first()).T
     graph.add("MatMul", [hidden, graph.weight("first_weight", first)], "first_logits")
     graph.add("Add", ["turned", "first_logits"], "logits")
     graph.add("Softmax", ["logits"], "probabilities", axis=1)
@@ -293,12 +296,21 @@ def compare(models: Sequence[ChordModel], brain: Brain) -> dict[str, float]:
 
 
 def as_kept(model: ChordModel) -> ChordModel:
-    """Copy a model with its large arrays rounded."""
+    """Copy a model with its large arrays rounded, and nothing shared any more."""
     copy = deepcopy(model)
+    for rows in copy.modules():
+        if isinstance(rows, ChordRows):
+            rows.fold()
     for weight in copy.parameters():
         if weight.numel() >= LARGE:
             weight.data = weight.data.half().float()
     return copy
+
+
+def count_parameters(model: ChordModel) -> int:
+    """Count the weights that are played with: what rows share is folded into them."""
+    named = model.named_parameters()
+    return sum(w.numel() for name, w in named if not name.endswith(".shared"))
 
 
 def describe_data() -> list[dict[str, Any]]:
@@ -341,9 +353,7 @@ def export_runs(runs: Sequence[str], target: Path) -> dict[str, Any]:
         "what": "foresees the chord of the next grid step from the chords before it",
         "sha256": hashlib.sha256(content).hexdigest(),
         "bytes": len(content),
-        "parameters": sum(
-            weight.numel() for model in models for weight in model.parameters()
-        ),
+        "parameters": sum(map(count_parameters, models)),
         "data": describe_data(),
         "trained_on": "train",
         "chosen_on": "valid",
@@ -379,7 +389,7 @@ def main() -> int:
     """Read the command line, export, say how good it is."""
     parser = argparse.ArgumentParser(description="Make models/brain.onnx.")
     parser.add_argument(
-        "--runs", nargs="+", default=["brain"], help="names of runs; default: brain"
+        "--runs", nargs="+", default=MEMBERS, help="default: " + " ".join(MEMBERS)
     )
     parser.add_argument("--output", type=Path, default=MODEL, help="the ONNX file")
     options = parser.parse_args()

@@ -60,7 +60,7 @@ class Settings:
 
     model: ModelSettings = field(default_factory=ModelSettings)
     # The rate falls along a cosine, in the last epoch to nothing.
-    epochs: int = 30
+    epochs: int = 40
     batch_steps: int = 4096
     learning_rate: float = 4e-3
     warm_up_batches: int = 100
@@ -327,7 +327,8 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
         settings = Settings(**{**told, "model": ModelSettings(**told["model"])})
     except OSError as error:
         raise ConfigError(
-            f"no checkpoint {path}: train first, with python -m export.train"
+            f"no checkpoint {path}: train first, with make train, or python -m "
+            f"export.train --name {path.parent.name}"
         ) from error
     except Exception as error:  # torch raises many kinds for a damaged file
         raise ConfigError(

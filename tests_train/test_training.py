@@ -23,7 +23,13 @@ import export.train
 import export.train_ear
 from export.batches import pad, plan_batches
 from export.chordonomicon import Laps
-from export.model import ChordModel, ModelSettings, negative_log_likelihood
+from export.model import (
+    ChordModel,
+    ChordRows,
+    ModelSettings,
+    chord_parts,
+    negative_log_likelihood,
+)
 from export.sequences import to_lesson
 from export.to_onnx import (
     HALF_PRECISION,
@@ -40,7 +46,13 @@ from export.workers import Workers
 from jackcomp.brain.model import Brain
 from jackcomp.errors import ConfigError, JackcompError
 from jackcomp.network import Network
-from jackcomp.theory.vocabulary import N_CHORDS
+from jackcomp.theory.chord import Chord
+from jackcomp.theory.vocabulary import (
+    N_CHORDS,
+    N_QUALITIES,
+    NO_CHORD_INDEX,
+    chord_index,
+)
 
 ROOT = Path(__file__).parents[1]
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
@@ -272,6 +284,14 @@ def test_it_learns_from_laps_first(tmp_path, songs, laps):
     assert len(trainer.history) == 5
 
 
+def test_a_lap_without_a_song_is_refused(tmp_path, songs):
+    path = tmp_path / "songs.csv"
+    path.write_text("id,chords\n1,\n2,C\n")
+    laps = Laps(path)
+    with pytest.raises(ConfigError, match="nothing to learn in lap 1 of 1"):
+        train(tmp_path / "run", songs, replace(TINY, laps=1, epochs=1), laps)
+
+
 def test_no_patience_is_lost_and_nothing_chosen_in_laps(
     tmp_path, songs, laps, monkeypatch
 ):
@@ -314,6 +334,40 @@ def test_a_rootless_chord_has_a_twelfth_of_its_quality():
     assert (-loss).exp().item() == pytest.approx(chances[2:168:14].sum().item() / 12)
 
 
+def test_a_chord_consists_of_root_quality_and_notes():
+    parts = chord_parts()
+    minor_seventh = parts[chord_index(Chord(2, "min7"))]
+    root, quality, notes = minor_seventh.split([12, N_QUALITIES, 12])
+    assert root.nonzero().flatten().tolist() == [2]
+    assert quality.sum() == 1
+    assert notes.nonzero().flatten().tolist() == [0, 2, 5, 9]  # D F A C
+    assert parts[NO_CHORD_INDEX].sum() == 0
+    assert len(parts.unique(dim=0)) == N_CHORDS
+
+
+def test_a_chord_that_was_never_met_learns_from_those_like_it():
+    torch.manual_seed(0)
+    rows = ChordRows(chord_parts(), 3, 0.1)
+    before = rows().detach().clone()
+    learner = torch.optim.SGD(rows.parameters(), lr=0.1)
+    met, like, unlike = (
+        chord_index(Chord(*chord)) for chord in ((0, "maj"), (0, "maj7"), (6, "min"))
+    )
+    rows()[met].sum().backward()
+    learner.step()
+    moved = (before - rows().detach()).mean(1)
+    assert moved[met] > moved[like] > moved[unlike]
+    assert moved[unlike] == pytest.approx(0.0, abs=1e-7)
+
+
+def test_what_is_shared_can_be_folded_into_the_rows():
+    rows = ChordRows(chord_parts(), 3, 0.1)
+    before = rows().detach().clone()
+    rows.fold()
+    assert not rows.shared.any()
+    torch.testing.assert_close(rows(), before)
+
+
 @pytest.mark.parametrize("layers", [1, 2])
 def test_torch_and_onnx_agree(layers):
     torch.manual_seed(0)
@@ -335,7 +389,7 @@ def test_what_half_precision_costs_is_measured(tmp_path, monkeypatch):
     brain = Brain(Network(build_onnx(models)))
     found = compare(models, brain)
     assert found["parity"] < PARITY < found["half_precision"] < HALF_PRECISION
-    models[0].from_last.weight.data *= 1.1
+    models[0].from_last.own.data *= 1.1
     with pytest.raises(JackcompError, match=r"differ by .* \(parity\)"):
         compare(models, brain)
 

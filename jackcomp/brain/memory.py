@@ -39,6 +39,7 @@ _FAST_SCALE, _SLOW_SCALE = 1.6, 0.5
 _RUN_BOUNDS = np.array([1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48])
 _CONFIDENCES = 10
 _AGES = 10
+_GROUNDS = 8
 
 TRAITS: Mapping[str, int] = {
     "run": len(_RUN_BOUNDS) + 1,
@@ -54,8 +55,14 @@ TRAITS: Mapping[str, int] = {
 place of the bar, then 1, 2, 4, 8, 16 where that many bars divide the distance;
 ``lag``: distance in steps, doubling.
 """
-SENTINEL: Mapping[str, int] = {"confidence": _CONFIDENCES, "age": _AGES}
-"""What the model's own weight depends on: how sure it is, and steps so far."""
+SENTINEL: Mapping[str, int] = {
+    "confidence": _CONFIDENCES,
+    "age": _AGES,
+    "ground": _GROUNDS,
+}
+"""What the model's own weight depends on: how sure it is, steps so far, and ``ground``,
+how many of the last chords, repeats merged, came in the same order before: none on new
+ground, where the model knows more than what matches by chance."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,6 +84,10 @@ class Past:
         Chord, place in the bar and bar of each step: small, for there are many.
     run, fast, slow : ndarray, shape=(batch, room), float32
         How well what led to each of them agrees with what leads to now.
+    held : ndarray, shape=(batch, room), int16
+        For how many steps its chord had lasted by then, itself included.
+    turns : ndarray, shape=(batch, room), int16
+        How many of the chords before its own are those until now, repeats merged.
     """
 
     steps: int
@@ -86,6 +97,8 @@ class Past:
     run: NDArray[np.float32]
     fast: NDArray[np.float32]
     slow: NDArray[np.float32]
+    held: NDArray[np.int16]
+    turns: NDArray[np.int16]
 
     @property
     def first(self) -> int:
@@ -107,18 +120,21 @@ class Past:
 
     def arrays(self) -> tuple[NDArray[Any], ...]:
         """Return all but the number of steps."""
-        return self.chords, self.places, self.bars, self.run, self.fast, self.slow
+        steps = self.chords, self.places, self.bars
+        return *steps, self.run, self.fast, self.slow, self.held, self.turns
 
 
 def no_past(batch: int = 1) -> Past:
     """Return the past of ``batch`` songs that have not begun."""
     real = np.zeros((batch, ROOM), np.float32)
+    whole = np.zeros((batch, ROOM), np.int16)
     return Past(
         0,
         np.full((batch, ROOM), NOTHING, np.int16),
         np.full((batch, ROOM), NOTHING, np.int8),
         np.zeros((batch, ROOM), np.int32),
         *(real, real, real),
+        *(whole, whole),
     )
 
 
@@ -140,6 +156,9 @@ def remember(
     new = np.asarray(chords, np.int16)[:, None]
     places, bars = _locate(past, positions)
     agrees = (past.chords == new).astype(np.float32)
+    moves = past.chords[:, -1:] != new
+    held = np.where(moves, 1, past.held[:, -1:] + 1).astype(np.int16)
+    turns = np.where(moves, _turn(past, new), past.turns)
     # Each step moves a column back, so in its column now stands the one after it: what
     # led to that is what led to this one, and this one; nothing led to the first.
     return Past(
@@ -150,7 +169,22 @@ def remember(
         (past.run + agrees) * agrees,
         _STAYS[0] * past.fast + agrees,
         _STAYS[1] * past.slow + agrees,
+        np.concatenate([past.held[:, 1:], held], 1),
+        np.concatenate([turns[:, 1:], np.where(moves, 0, turns[:, -1:])], 1),
     )
+
+
+def _turn(past: Past, new: NDArray[np.int16]) -> NDArray[np.int16]:
+    """Count the chords that led to each step anew, for another chord is the last now.
+
+    Those before the step's own chord go on where those before the chord before it
+    ended: at that chord's last step, ``held`` columns back.
+    """
+    before = np.arange(past.chords.shape[1]) - past.held
+    known = np.maximum(before, 0)
+    agrees = (np.take_along_axis(past.chords, known, 1) == new) & (before >= 0)
+    counted = np.take_along_axis(past.turns, known, 1) + np.int16(1)
+    return np.where(agrees, counted, np.int16(0))
 
 
 def _locate(
@@ -190,10 +224,11 @@ def traits_of(past: Past, positions: ArrayLike) -> NDArray[np.int8]:
 
 
 def sentinel_of(past: Past, rows: NDArray[Any]) -> NDArray[np.int64]:
-    """Describe the model's voice: shape (2, batch), in the order of `SENTINEL`."""
+    """Describe the model's voice: shape (3, batch), in the order of `SENTINEL`."""
     sure = np.minimum((rows.max(axis=1) * _CONFIDENCES).astype(int), _CONFIDENCES - 1)
     age = min(past.steps.bit_length(), _AGES - 1)
-    return np.stack([sure, np.full(len(rows), age)])
+    ground = np.minimum(past.turns.max(axis=1), _GROUNDS - 1)
+    return np.stack([sure, np.full(len(rows), age), ground])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

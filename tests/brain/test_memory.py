@@ -1,3 +1,5 @@
+from itertools import groupby
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,7 +30,7 @@ SONGS = st.lists(st.integers(0, 4), min_size=1, max_size=40)
 def recollect(chords: list[int]) -> Past:
     past = no_past()
     for step, chord in enumerate(chords):
-        past = remember(past, [chord], POSITIONS[step])
+        past = remember(past, [chord], POSITIONS[step % 80])
     return past
 
 
@@ -61,6 +63,33 @@ def test_agreement_fades_and_survives_a_wrong_chord(chords):
         aligned = enumerate(zip(chords[:step][::-1], chords[::-1], strict=False))
         expected = sum(0.9**age * (one == other) for age, (one, other) in aligned)
         assert fast[step] == pytest.approx(expected, abs=1e-5)
+
+
+def ground_of(past: Past) -> int:
+    return int(sentinel_of(past, UNIFORM)[list(SENTINEL).index("ground"), 0])
+
+
+@given(SONGS)
+def test_ground_counts_the_last_chords_that_came_in_that_order_before(chords):
+    merged = [chord for chord, _ in groupby(chords)]
+    known = 0
+    for length in range(1, SENTINEL["ground"]):
+        earlier = [merged[i : i + length] for i in range(len(merged) - length)]
+        if merged[-length:] in earlier:
+            known = length
+    assert ground_of(recollect(chords)) == known
+
+
+def test_ground_is_known_however_long_the_chords_are_held():
+    past = recollect([0] * 30 + [1] * 3 + [2] * ROOM + [0, 1, 1])
+    assert ground_of(past) == 2
+
+
+def test_ground_is_new_once_what_led_there_is_forgotten():
+    past = recollect([0, 1])
+    for _ in range(MAX_PAST - 1):
+        past = remember(past, [2], POSITIONS[0])
+    assert ground_of(remember(past, [0], POSITIONS[0])) == 0
 
 
 def test_form_tells_places_bars_and_phrases():
@@ -155,7 +184,7 @@ def test_a_past_grows_by_rooms_and_what_is_empty_says_nothing():
         *(
             np.concatenate([getattr(nobody, name), getattr(past, name)], axis=1)
             for nobody in [no_past()]
-            for name in ("chords", "places", "bars", "run", "fast", "slow")
+            for name in Past.__slots__[1:]
         ),
     )
     mixed = even_memory().recall(past, UNIFORM, POSITIONS[3])
