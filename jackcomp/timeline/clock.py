@@ -81,11 +81,15 @@ def retempo(anchor: Anchor, tick: int, ns_per_quarter: int) -> Anchor:
     Returns
     -------
     Anchor
-        Its tick is low by less than 2**-32, never high: what falls exactly on a
-        frame stays there.
+        Its tick is low by less than 2**-32: what falls exactly on a frame stays
+        there. It is high by as little only where the next frame is nearer than that.
     """
     frames, rest = divmod(_position(anchor, tick), _FRAME)
-    tick_fp = tick * ONE_TICK + -rest // (ns_per_quarter * anchor.rate)
+    speed = ns_per_quarter * anchor.rate
+    behind = -(-rest // speed)
+    if behind * speed >= _FRAME:
+        behind -= 1
+    tick_fp = tick * ONE_TICK - behind
     return Anchor(anchor.frame + frames, tick_fp, ns_per_quarter, anchor.rate)
 
 

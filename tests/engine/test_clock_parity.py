@@ -72,6 +72,7 @@ def test_a_frame_has_the_same_exact_tick(anchor, frames):
 @given(ANCHORS, TICKS, TEMPOS)
 @example(AT_120, -1, 400_000_001)
 @example(AT_120, 7, 400_000_001)
+@example(Anchor(0, 1, 6_000_000, 8000), 0, 7_271_642)  # just before a frame
 def test_a_new_tempo_gives_the_same_anchor(anchor, tick, ns_per_quarter):
     assert_same_anchor(anchor, tick, ns_per_quarter)
 

@@ -57,7 +57,10 @@ clock_anchor clock_retempo(const clock_anchor *a, int64_t tick,
     clock_anchor moved = *a;
     moved.frame = a->frame + (int64_t)frames;
     wide speed = (wide)ns_per_quarter * a->rate;
-    moved.tick_fp = (int64_t)(tick * ONE_TICK - (rest + speed - 1) / speed);
+    wide behind = (rest + speed - 1) / speed;
+    if (behind * speed >= FP_PER_FRAME) /* the tick would be in the next frame */
+        behind--;
+    moved.tick_fp = (int64_t)(tick * ONE_TICK - behind);
     moved.ns_per_quarter = ns_per_quarter;
     return moved;
 }
