@@ -4,7 +4,8 @@ Writes ``models/memory.json``: how much each trait of an earlier step of the son
 counts, and how much the model does (`jackcomp.brain.memory`), for a past that is
 known and for one in which a fifth of the chords is guessed wrong; and what each
 genre does with its chords (`jackcomp.brain.genre`). The weights of the mixture
-maximise the likelihood of the songs of the valid split, moves are counted on the
+maximise the likelihood of the songs of the valid split (for a guessed past, one in
+which changes on new ground count more), moves are counted on the
 train split, and the test split is never read. The rivals of the model get memories
 of their own, fitted alike, in ``export/rival_memory.json``. It takes some minutes.
 """

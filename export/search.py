@@ -71,7 +71,7 @@ def main() -> None:
     RUNS.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{RUNS / 'search.db'}"
     study = optuna.create_study(
-        study_name="brain", storage=storage, load_if_exists=True
+        study_name="shared-rows", storage=storage, load_if_exists=True
     )
     settings = Settings(song_limit=SONGS)
     songs, exam = read_split("train", settings), read_split("valid", settings)

@@ -33,7 +33,7 @@ from export.model import ChordModel, ChordRows, turn_table
 from export.play import play_brain
 from export.sequences import to_lesson, to_sequences
 from export.songs import CORPUS_FILES, SPLITS, read_songs
-from export.train import RUNS, SEARCH_SUMMARY, load_run
+from export.train import RUNS, SEARCH_SUMMARY, load_run, load_weights
 from jackcomp.brain.features import (
     N_GENRES,
     POSITION_SIZE,
@@ -335,14 +335,25 @@ def load_member(name: str) -> tuple[ChordModel, dict[str, Any]]:
     """Load the best weights of a run, and say how it was made."""
     checkpoint, settings = load_run(RUNS / name / "best.pt")
     model = ChordModel(settings.model)
-    model.load_state_dict(checkpoint["model"])
+    load_weights(model, checkpoint["model"])
     made = {"settings": asdict(settings), "epoch": checkpoint["epoch"] + 1}
     return model.eval(), made
 
 
 def export_runs(runs: Sequence[str], target: Path) -> dict[str, Any]:
-    """Write model and card; gives the card."""
+    """Write model and card; gives the card.
+
+    Raises
+    ------
+    JackcompError
+        If a run cannot be read, or two are the same.
+    """
     models, members = zip(*map(load_member, runs), strict=True)
+    if len({json.dumps(made["settings"]) for made in members}) < len(runs):
+        raise JackcompError(
+            f"two of the runs {', '.join(runs)} have the same settings: expected "
+            "other networks, train one with another --seed"
+        )
     content = build_onnx(models)
     brain = Brain(Network(content))
     differences = compare(models, brain)

@@ -5,7 +5,7 @@ that foresee the valid split best, and never opens the test split. ``--chordonom
 FILE`` learns from that file first (`export.chordonomicon`), in laps of some thousand
 songs, before it goes on with the corpus. Writes ``last.pt`` (to carry on after an
 interruption), ``best.pt``, ``log.csv`` and ``curves.png`` into ``export/runs/NAME``;
-``python -m export.to_onnx`` makes the model from it.
+``python -m export.to_onnx`` makes the model of two runs, or of those that it is told.
 
 No song is transposed: the model hears intervals only, so a song teaches it the same
 in every key (`jackcomp.brain.features`). But some songs begin later than they do, anew
@@ -51,6 +51,9 @@ from export.workers import Workers
 from jackcomp.errors import ConfigError, JackcompError
 
 RUNS = Path(__file__).parent / "runs"
+UNREADABLE = (
+    "is damaged or of another version: remove the folder of its run, and train anew"
+)
 SEARCH_SUMMARY = Path(__file__).parent / "search.json"
 
 
@@ -285,8 +288,8 @@ class Trainer:
 
     def _resume(self, run: dict[str, Any]) -> None:
         """Carry on a run."""
-        self.model.load_state_dict(run["model"])
-        self.average.load_state_dict(run["average"])
+        load_weights(self.model, run["model"])
+        load_weights(self.average, run["average"])
         self.optimizer.load_state_dict(run["optimizer"])
         self.history = [Epoch(**epoch) for epoch in run["history"]]
 
@@ -327,15 +330,25 @@ def load_run(path: Path) -> tuple[dict[str, Any], Settings]:
         settings = Settings(**{**told, "model": ModelSettings(**told["model"])})
     except OSError as error:
         raise ConfigError(
-            f"no checkpoint {path}: train first, with make train, or python -m "
-            f"export.train --name {path.parent.name}"
+            f"no checkpoint {path}: train first, with make train or the run's command"
         ) from error
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise ConfigError(
-            f"checkpoint {path} is damaged or of another version: "
-            "start anew with python -m export.train --fresh"
-        ) from error
+        raise ConfigError(f"checkpoint {path} {UNREADABLE}") from error
     return run, settings
+
+
+def load_weights(model: torch.nn.Module, weights: dict[str, Tensor]) -> None:
+    """Give a model the weights of a checkpoint.
+
+    Raises
+    ------
+    ConfigError
+        If they are those of another network.
+    """
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ConfigError(f"the checkpoint {UNREADABLE}") from error
 
 
 def _rate(epoch: float, settings: Settings) -> float:

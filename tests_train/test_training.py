@@ -38,6 +38,7 @@ from export.to_onnx import (
     PARITY,
     build_onnx,
     compare,
+    export_runs,
     load_member,
     measure_parity,
 )
@@ -254,7 +255,7 @@ def test_a_checkpoint_that_cannot_be_read_is_one_line(whole, tmp_path, songs, sp
     path = tmp_path / "last.pt"
     shutil.copy(whole / "last.pt", path)
     spoil(path)
-    with pytest.raises(ConfigError, match=r"last.pt is damaged .* --fresh$"):
+    with pytest.raises(ConfigError, match=r"last.pt is damaged .* train anew$"):
         train(tmp_path, songs)
 
 
@@ -381,9 +382,7 @@ def test_what_half_precision_costs_is_measured(tmp_path, monkeypatch):
     for weight in model.parameters():
         weight.data *= 5
     assert model.lstm.weight_hh_l0.numel() >= LARGE
-    run = {"settings": asdict(replace(TINY, model=model.settings)), "epoch": 0}
-    (tmp_path / "large").mkdir()
-    torch.save(run | {"model": model.state_dict()}, tmp_path / "large" / "best.pt")
+    write_run(tmp_path / "large", model, replace(TINY, model=model.settings))
     monkeypatch.setattr("export.to_onnx.RUNS", tmp_path)
     models = [load_member("large")[0]]
     brain = Brain(Network(build_onnx(models)))
@@ -392,6 +391,29 @@ def test_what_half_precision_costs_is_measured(tmp_path, monkeypatch):
     models[0].from_last.own.data *= 1.1
     with pytest.raises(JackcompError, match=r"differ by .* \(parity\)"):
         compare(models, brain)
+
+
+def write_run(folder, model, settings):
+    folder.mkdir()
+    run = {"settings": asdict(settings), "epoch": 0, "model": model.state_dict()}
+    torch.save(run, folder / "best.pt")
+
+
+def test_two_runs_that_are_the_same_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("export.to_onnx.RUNS", tmp_path)
+    for name in ("brain", "brain-2"):
+        write_run(tmp_path / name, ChordModel(TINY.model), TINY)
+    with pytest.raises(JackcompError, match=r"have the same settings: .* --seed"):
+        export_runs(["brain", "brain-2"], tmp_path / "brain.onnx")
+    assert not (tmp_path / "brain.onnx").exists()
+
+
+def test_the_weights_of_another_network_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("export.to_onnx.RUNS", tmp_path)
+    other = replace(TINY.model, layers=2)
+    write_run(tmp_path / "old", ChordModel(other), TINY)
+    with pytest.raises(ConfigError, match=r"another version: .* train anew"):
+        load_member("old")
 
 
 def test_the_mean_of_two_models_is_one_model():

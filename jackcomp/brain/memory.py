@@ -85,9 +85,12 @@ class Past:
     run, fast, slow : ndarray, shape=(batch, room), float32
         How well what led to each of them agrees with what leads to now.
     held : ndarray, shape=(batch, room), int16
-        For how many steps its chord had lasted by then, itself included.
+        For how many steps its chord had lasted by then, itself included; at most
+        `MAX_PAST`.
     turns : ndarray, shape=(batch, room), int16
-        How many of the chords before its own are those until now, repeats merged.
+        How many of the chords before its own are those until now, repeats merged; at
+        most as many as ``ground`` tells apart. None led to the last step's chord: its
+        neighbour is another.
     """
 
     steps: int
@@ -157,7 +160,8 @@ def remember(
     places, bars = _locate(past, positions)
     agrees = (past.chords == new).astype(np.float32)
     moves = past.chords[:, -1:] != new
-    held = np.where(moves, 1, past.held[:, -1:] + 1).astype(np.int16)
+    lasted = np.minimum(past.held[:, -1:] + np.int16(1), MAX_PAST)
+    held = np.where(moves, 1, lasted).astype(np.int16)
     turns = np.where(moves, _turn(past, new), past.turns)
     # Each step moves a column back, so in its column now stands the one after it: what
     # led to that is what led to this one, and this one; nothing led to the first.
@@ -170,7 +174,7 @@ def remember(
         _STAYS[0] * past.fast + agrees,
         _STAYS[1] * past.slow + agrees,
         np.concatenate([past.held[:, 1:], held], 1),
-        np.concatenate([turns[:, 1:], np.where(moves, 0, turns[:, -1:])], 1),
+        np.concatenate([turns[:, 1:], np.zeros_like(new)], 1),
     )
 
 
@@ -184,7 +188,7 @@ def _turn(past: Past, new: NDArray[np.int16]) -> NDArray[np.int16]:
     known = np.maximum(before, 0)
     agrees = (np.take_along_axis(past.chords, known, 1) == new) & (before >= 0)
     counted = np.take_along_axis(past.turns, known, 1) + np.int16(1)
-    return np.where(agrees, counted, np.int16(0))
+    return np.where(agrees, np.minimum(counted, _GROUNDS - 1), np.int16(0))
 
 
 def _locate(
