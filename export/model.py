@@ -32,7 +32,6 @@ from jackcomp.theory.vocabulary import (
     N_CHORDS,
     N_QUALITIES,
     NO_CHORD_INDEX,
-    chord_index,
 )
 
 TABLE_DEVIATION = 0.1
@@ -162,10 +161,10 @@ def chord_parts() -> Tensor:
     Its root, its quality, and its pitch classes; no chord has none of them.
     """
     parts = torch.zeros(N_CHORDS, 12 + N_QUALITIES + 12)
-    for row, chord in zip(parts[:NO_CHORD_INDEX], CHORDS, strict=False):
-        row[chord.root] = 1
-        row[12 + chord_index(chord) % N_QUALITIES] = 1
-        row[[12 + N_QUALITIES + note for note in chord.pitch_classes]] = 1
+    for index, row in enumerate(parts[:NO_CHORD_INDEX]):
+        root, quality = divmod(index, N_QUALITIES)
+        row[[root, 12 + quality]] = 1
+        row[[12 + N_QUALITIES + note for note in CHORDS[index].pitch_classes]] = 1
     return parts
 
 
