@@ -165,8 +165,8 @@ class SoundFontSwap:
         """Note that the core has taken what was offered."""
         assert self._offered is not None
         self._seen_swaps += 1
+        self._news.append(f"new notes sound with SoundFont {self._offered.soundfont}")
         self._playing, self._offered = self._offered, None
-        self._news.append(f"new notes sound with SoundFont {self.soundfont}")
 
     def _take(self, address: int | None) -> LoadedSynth | None:
         """Take a synth out of those that `close` would free."""
