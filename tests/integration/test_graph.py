@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import deque
 
 import pytest
 
@@ -42,6 +43,7 @@ def says(program, text):
 # What runs in the place of jackcomp, and tells of which step it is reminded.
 REMINDED = """
 import sys
+from collections import deque
 from jackcomp.cli import main
 from jackcomp.decision.form import FormMemory
 
@@ -161,13 +163,13 @@ class Keyboard:
             )
             for port in ports
         ]
-        self._waiting = []
+        self._waiting = deque()
         self._is_plugged_in = True
         self._client.set_process_callback(self._process)
         self._client.activate()
 
     def _process(self, _nframes):
-        waiting, self._waiting = self._waiting, []
+        waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
         for port in self._ports:
             port.clear_buffer()
             for message in waiting:
