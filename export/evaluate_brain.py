@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from export.chord_scores import (
@@ -34,9 +35,10 @@ from export.measuring import corpus_parser, positive, report_on
 from export.play import play_brain
 from export.reliability_plot import draw_reliability
 from export.rival_models import Rivals, read_rival_tables
-from export.sequences import ChordSequence, blur, to_sequences
+from export.sequences import GENRE_OF_SOURCE, ChordSequence, blur, to_sequences
 from export.songs import CORPUS_FILES, read_songs
 from jackcomp.brain.features import encode_steps
+from jackcomp.brain.memory import SongMemory
 from jackcomp.brain.model import Brain
 from jackcomp.brain.song import SongBrain
 from jackcomp.brain.tables import load_song_tables
@@ -48,6 +50,8 @@ CHUNK_SONGS = 16
 HISTORIES = 8
 """So many are stepped at once where time is measured."""
 NOISE_SEED = 20240229
+TOLD_GENRE = "told"
+"""Each song's own genre is told, as by a player who knows what he plays."""
 WITH_MODEL = ("system", "lstm")
 ROWS = (
     *WITH_MODEL,
@@ -170,13 +174,11 @@ class _Bench:
 
     def __init__(self, rivals: Rivals | None, conditions: Conditions) -> None:
         self._rivals = rivals
-        brain = Brain.load(conditions.model)
-        tables = load_song_tables(brain.checksum, conditions.memory)
+        self._brain = Brain.load(conditions.model)
+        tables = load_song_tables(self._brain.checksum, conditions.memory)
         memory = tables.guessed if conditions.noise else tables.known
-        self._brains = {
-            "system": SongBrain(brain, memory, tables.genres, conditions.genre),
-            "lstm": SongBrain(brain, None, tables.genres, conditions.genre),
-        }
+        self._memories = {"system": memory, "lstm": None}
+        self._genres, self._genre = tables.genres, conditions.genre
 
     def __call__(
         self, songs: Sequence[tuple[ChordSequence, ChordSequence]]
@@ -184,13 +186,31 @@ class _Bench:
         """Give, by row, each song's steps."""
         true, told = zip(*songs, strict=True)
         found = {
-            name: list(map(score, true, play_brain(brain, told)))
-            for name, brain in self._brains.items()
+            name: list(map(score, true, self._foresee(memory, told)))
+            for name, memory in self._memories.items()
         }
         for song, heard in songs if self._rivals else ():
             for name, rows in self._rivals.rows(heard).items():
                 found.setdefault(name, []).append(score(song, rows))
         return found
+
+    def _foresee(
+        self, memory: SongMemory | None, songs: Sequence[ChordSequence]
+    ) -> list[NDArray[np.float32]]:
+        """Give each song's distributions; songs of one genre are played together."""
+        genres = [self._genre_of(song) for song in songs]
+        rows: dict[int, NDArray[np.float32]] = {}
+        for genre in dict.fromkeys(genres):
+            brain = SongBrain(self._brain, memory, self._genres, genre)
+            members = [i for i, each in enumerate(genres) if each == genre]
+            together = play_brain(brain, [songs[i] for i in members])
+            rows |= zip(members, together, strict=True)
+        return [rows[number] for number in range(len(songs))]
+
+    def _genre_of(self, song: ChordSequence) -> str:
+        if self._genre != TOLD_GENRE:
+            return self._genre
+        return GENRE_OF_SOURCE.get(song.source, AUTO_GENRE)
 
 
 _bench: list[_Bench] = []
@@ -213,7 +233,7 @@ def time_steps(conditions: Conditions, count: int = 200) -> dict[str, float]:
     """
     brain = Brain.load(conditions.model)
     tables = load_song_tables(brain.checksum, conditions.memory)
-    system = SongBrain(brain, tables.guessed, tables.genres, conditions.genre)
+    system = SongBrain(brain, tables.guessed, tables.genres)
     positions = encode_steps(parse_meter("4/4"), 0, 256)
     state = system.initial_state(HISTORIES)
     generator = np.random.default_rng(0)
@@ -313,7 +333,12 @@ def main() -> int:
     parser = corpus_parser("evaluate_brain", "Measure the chord model and its memory.")
     parser.add_argument("--model", type=Path, help="an ONNX file; the installed one")
     parser.add_argument("--memory", type=Path, help="its memory; the installed one")
-    parser.add_argument("--genre", default=AUTO_GENRE, choices=(AUTO_GENRE, *GENRES))
+    parser.add_argument(
+        "--genre",
+        default=AUTO_GENRE,
+        choices=(AUTO_GENRE, TOLD_GENRE, *GENRES),
+        help=f"of all songs; {TOLD_GENRE}: each its own; default %(default)s",
+    )
     parser.add_argument(
         "--noisy-history",
         type=share,

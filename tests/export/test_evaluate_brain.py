@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 
 from export.chord_scores import METRICS
-from export.evaluate_brain import DETAILS, ROWS, WITH_MODEL, Conditions, evaluate, main
+from export.evaluate_brain import (
+    DETAILS,
+    ROWS,
+    TOLD_GENRE,
+    WITH_MODEL,
+    Conditions,
+    evaluate,
+    main,
+)
 from export.play import play_brain
 from export.sequences import to_sequences
-from export.songs import CORPUS_FILES, read_songs
+from export.songs import CORPUS_FILES, read_lines, read_songs
 from jackcomp.brain.features import START
 from jackcomp.brain.model import Brain
+from jackcomp.theory.genre import AUTO_GENRE
 
 
 def test_songs_played_in_lockstep_are_the_songs_played_alone():
@@ -79,6 +88,31 @@ def test_with_wrong_chords_in_its_history_the_memory_still_helps():
     perplexity = values(report, "perplexity")
     assert perplexity["system"] < perplexity["lstm"]
     assert report["settings"]["wrong_chords_in_history"] == 0.2
+
+
+def test_each_song_may_be_told_its_own_genre(tmp_path):
+    lines = {}
+    for path in CORPUS_FILES[1:3]:
+        for line in read_lines(path):
+            song = json.loads(line)
+            if song["split"] == "valid":
+                lines.setdefault(song["source"], line)
+    genres = {"irb": "jazz", "nottingham": "folk", "billboard": "pop"}
+    path = tmp_path / "songs.jsonl"
+    path.write_bytes(b"\n".join(lines[source].strip() for source in genres))
+
+    def measure(genre: str, source: str | None = None) -> dict[str, Any]:
+        conditions = Conditions(genre=genre)
+        report = evaluate(
+            [path], "valid", source, conditions=conditions, rows=WITH_MODEL
+        )
+        return report["rows"]["lstm"]
+
+    together, untold = measure(TOLD_GENRE), measure(AUTO_GENRE)
+    for source, genre in genres.items():
+        alone = measure(genre, source)["overall"]
+        assert together[source] == pytest.approx(alone, rel=1e-5)
+        assert untold[source] != pytest.approx(alone, rel=1e-5)
 
 
 def test_a_mistake_is_one_line(monkeypatch, capsys):
