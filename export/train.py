@@ -64,13 +64,13 @@ class Settings:
     model: ModelSettings = field(default_factory=ModelSettings)
     # The rate falls along a cosine, in the last epoch to nothing.
     epochs: int = 40
-    batch_steps: int = 4096
-    learning_rate: float = 4e-3
+    batch_steps: int = 2048
+    learning_rate: float = 3e-3
     warm_up_batches: int = 100
     weight_decay: float = 0.01
     gradient_norm: float = 1.0
     # The weights that are kept are a running mean over some 1 / (1 - this) batches.
-    averaging: float = 0.995
+    averaging: float = 0.9975
     # How often a song's genre is told; otherwise the model must do without.
     genre_told: float = 0.5
     # So many songs begin at one of their later bars.
