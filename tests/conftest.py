@@ -56,20 +56,19 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         assert item.nodeid.endswith(f"@{JACK_GROUP}"), "pytest-xdist does not group"
 
 
-@pytest.fixture(autouse=True)
-def _alone_with_jack(request: pytest.FixtureRequest) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """Let a test with a JACK server wait for those of other runs, as for its own.
 
     A client that gets the messages of another run's server plays at its tempo, its
-    place, or not at all.
+    place, or not at all. The fixtures of its module are set up under the lock, too.
     """
-    if request.node.get_closest_marker("jack") is None:
-        yield
-        return
+    if item.get_closest_marker("jack") is None:
+        return (yield)
     path = Path(tempfile.gettempdir()) / f"jackcomp-jack-tests-{os.getuid()}"
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        return (yield)
 
 
 @dataclass(frozen=True)

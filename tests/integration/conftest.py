@@ -234,16 +234,18 @@ class Musician:
 
     def play(self, messages: Iterable[tuple[int, bytes]], delay: int = 9600) -> int:
         """Play messages, their frames counted from soon; return that frame."""
+        counted = list(messages)
         start = self.frame + delay
-        self._schedule = [(start + frame, data) for frame, data in messages]
+        self._schedule = [(start + frame, data) for frame, data in counted]
         return start
 
     def wait_for(self, frame: int) -> None:
-        """Wait for a frame of the server."""
-        self._reached.clear()
+        """Wait for a frame of the server, however slowly its frames go on."""
         self._goal = frame
-        seconds = max(frame - self.frame, 0) / self._client.samplerate
-        assert self._reached.wait(seconds + PATIENCE), "the server stands still"
+        while (before := self.frame) < frame:
+            self._reached.clear()
+            if self.frame < frame and not self._reached.wait(PATIENCE):
+                assert self.frame != before, "the server stands still"
 
     def sounding(self) -> set[tuple[int, int]]:
         """Give channel and key of the notes that were struck and not released."""

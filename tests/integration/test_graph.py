@@ -43,7 +43,6 @@ def says(program, text):
 # What runs in the place of jackcomp, and tells of which step it is reminded.
 REMINDED = """
 import sys
-from collections import deque
 from jackcomp.cli import main
 from jackcomp.decision.form import FormMemory
 
@@ -108,9 +107,11 @@ def test_after_the_server_was_killed_it_plays_on_with_the_next_one(
     assert before["key"] is not None
     # All are wired as before, without a word from us, and what is played is heard.
     neighbour = Neighbour(server.name)
-    assert "system:playback_2" in {
-        port.name for port in neighbour.client.get_all_connections("jackcomp:out_left")
-    }
+    wired = neighbour.client.get_all_connections
+    program.wait_until(
+        lambda: "system:playback_2" in {p.name for p in wired("jackcomp:out_left")},
+        "the old wiring",
+    )
     neighbour.hear("jackcomp:out_left")
     soloist.play(tune(rate))
     program.wait_until(lambda: is_playing(listener), "chords and bass again")

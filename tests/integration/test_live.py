@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.jack, pytest.mark.synth, pytest.mark.slow]
 BPM = 160
 LEAD_MS = 200
 RATE = 48_000
-ATTEMPTS = 3
+ATTEMPTS = 10
 MUSIC = ("--bpm", BPM, "--lead", LEAD_MS, "--end-after", 1)
 
 SOLO = [

@@ -61,11 +61,8 @@ def test_a_disk_that_is_full_ends_the_recording_and_not_the_music(
     soloist = join_server("soloist", jack_server.name)
     soloist.speak_to("jackcomp:midi_in")
     soloist.listen_to("jackcomp:midi_out")
-    start = soloist.play(
-        (n * RATE // 4, bytes((0x90, 60 + n % 7, 80))) for n in range(12)
-    )
-    soloist.wait_for(start + 4 * RATE)
-    assert any(data[0] & 0xF0 == 0x90 for _, data in soloist.heard)
+    soloist.play((n * RATE // 4, bytes((0x90, 60 + n % 7, 80))) for n in range(60))
+    program.wait_until(soloist.sounding, "the accompaniment")
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0, program.stderr
     assert "Traceback" not in program.stderr

@@ -12,6 +12,9 @@ RATE = 48_000
 SOON_FRAMES = RATE // 2
 """Notes are released within half a second of the signal."""
 
+EXIT_FRAMES = 3 * RATE
+"""And the process is gone, on a machine that is busy with much else."""
+
 MUSIC = ("--start", "first-note", "--bpm", 240, "--style", "ballad", "--end-after", 0)
 CHANNELS = (0, 1, 2, 3, 9)
 
@@ -105,10 +108,10 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
         ([INT], 0.0, {130}),
         ([TERM], 0.0, {0}),
         # The second one forces its way out, at once or while notes are released; on a
-        # busy machine it may come when all is done.
-        ([INT, INT], 0.0, {130}),
-        ([INT, INT], 0.004, {130}),
-        ([TERM, INT], 0.001, {130, 0}),
+        # busy machine it may come when all is done, or while the interpreter ends.
+        ([INT, INT], 0.0, {130, -INT}),
+        ([INT, INT], 0.004, {130, -INT}),
+        ([TERM, INT], 0.001, {130, 0, -INT}),
     ],
 )
 def test_a_signal_releases_all_notes(signals, gap_seconds, codes, stage, tmp_path):
@@ -119,7 +122,7 @@ def test_a_signal_releases_all_notes(signals, gap_seconds, codes, stage, tmp_pat
         program.signal(number)
         time.sleep(gap_seconds)
     assert program.exit_code() in codes
-    assert listener.frame - signalled <= SOON_FRAMES
+    assert listener.frame - signalled <= EXIT_FRAMES
     assert_silent_soon(listener, signalled)
     assert "Traceback" not in program.stderr
     if len(signals) == 1:
@@ -164,5 +167,5 @@ def test_a_worker_that_hangs_does_not_keep_it_from_ending(stage):
     signalled = listener.frame
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0
-    assert listener.frame - signalled <= SOON_FRAMES
+    assert listener.frame - signalled <= EXIT_FRAMES
     assert_silent_soon(listener, signalled)
