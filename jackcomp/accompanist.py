@@ -58,6 +58,9 @@ DEFAULT_LISTEN_BEATS = 8
 OPEN_CONFIDENCE = 0.2
 """A chord that is less likely than this is played without third and seventh."""
 
+OPEN_THIRD = 0.6
+"""And one whose third is no likelier than this, should its root be right."""
+
 ENTER_CONFIDENCE = 0.15
 """How likely a chord is when it is sure enough to come in earlier."""
 
@@ -727,7 +730,10 @@ class Accompanist:
             Span(*span, is_thin=self._is_thin, taken=frozenset(self._left_parts))
             for span in zip(starts, ends, chords, strict=True)
         ]
-        if policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE:
+        if (
+            policy.confidence_in(belief.chords, after) < OPEN_CONFIDENCE
+            or policy.confidence_in_third(belief.chords, after) < OPEN_THIRD
+        ):
             spans[0] = replace(spans[0], is_open=True)
         arrangement = self.arranger.arrange(
             spans,

@@ -11,8 +11,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jackcomp import duo
-from jackcomp.accompanist import TempoSeen
+from jackcomp.accompanist import OPEN_CONFIDENCE, OPEN_THIRD, TempoSeen
 from jackcomp.config import Settings
+from jackcomp.decision import policy
 from jackcomp.messages import (
     Cutoff,
     Part,
@@ -24,6 +25,7 @@ from jackcomp.messages import (
 from jackcomp.network import Network
 from jackcomp.theory.chord import NO_CHORD
 from jackcomp.theory.key import Key, parse_key
+from jackcomp.theory.vocabulary import CHORDS
 from jackcomp.timeline.clock import bpm_to_ns_per_quarter
 from jackcomp.timeline.meter import parse_meter
 
@@ -400,6 +402,30 @@ def test_chords_are_mended_inside_a_step_and_only_if_that_is_wanted(accompany):
         inside[mends] = [change.tick for change in later if change.tick % 3840]
     assert inside[True]
     assert not inside[False]
+
+
+def test_a_third_that_is_a_mere_guess_is_left_out(accompany):
+    told = []
+    core = Core(accompany(explain=told.append)).start()
+    tune = [(tick, 58 + 7 * (tick // 3840 % 2)) for tick in range(0, 8 * BAR, 1920)]
+    core.play(notes(tune), 8 * BAR)
+    guessed = [
+        decision
+        for decision in told
+        if decision.moment is policy.Moment.LINE
+        and policy.confidence_in(decision.pooled, decision.after) >= OPEN_CONFIDENCE
+        and policy.confidence_in_third(decision.pooled, decision.after) < OPEN_THIRD
+    ]
+    assert guessed
+    for decision in guessed:
+        root = CHORDS[decision.after].root
+        sounding = {
+            (key - root) % 12
+            for start, end, part, key in core.plan
+            if part is Part.CHORDS and start <= decision.tick < end
+        }
+        assert 7 in sounding
+        assert not sounding & {3, 4}
 
 
 def is_told(core, until):

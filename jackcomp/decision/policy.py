@@ -60,6 +60,10 @@ N_KEYS_EXPLAINED = 3
 
 _TRIADS = tuple(dict.fromkeys(quality.triad for quality in QUALITIES))
 N_TRIADS = 12 * len(_TRIADS)
+# Rows: which qualities have a minor third, and which a major one.
+_THIRDS = np.array(
+    [[third in quality.intervals for quality in QUALITIES] for third in (3, 4)], float
+)
 TRIAD_OF = np.array(
     [
         root * len(_TRIADS) + _TRIADS.index(quality.triad)
@@ -265,6 +269,24 @@ def confidence_in(distribution: Distribution, chord: int) -> float:
     if chord == NO_CHORD_INDEX:
         return 0.0
     return float(min(sum_triads(distribution)[TRIAD_OF[chord]], 1.0))
+
+
+def confidence_in_third(distribution: Distribution, chord: int) -> float:
+    """Give the probability of a chord's third if its root is right, 0 to 1.
+
+    Among all chords of this root with a minor or a major third; 1 for a chord with
+    neither or both.
+    """
+    if chord == NO_CHORD_INDEX:
+        return 1.0
+    root, quality = divmod(chord, len(QUALITIES))
+    of_root = distribution.reshape(-1)[:NO_CHORD_INDEX].reshape(12, -1)[root]
+    thirds = _THIRDS @ of_root
+    own = _THIRDS[:, quality]
+    total = float(thirds.sum())
+    if own.sum() != 1 or total <= 0:
+        return 1.0
+    return float(own @ thirds) / total
 
 
 def top_chords(distribution: Distribution) -> tuple[tuple[int, float], ...]:

@@ -16,6 +16,7 @@ from jackcomp.decision.policy import (
     choose_fallback,
     choose_key,
     confidence_in,
+    confidence_in_third,
     cutoff_frame,
     sum_triads,
     top_chords,
@@ -120,6 +121,15 @@ def test_confidence_is_that_of_the_triad():
     distribution = chances(C_maj=0.3, C_7=0.2, A_min=0.5)
     assert confidence_in(distribution, index_of("C:7")) == pytest.approx(0.5, abs=0.02)
     assert confidence_in(distribution, NO_CHORD_INDEX) == 0
+
+
+def test_confidence_in_a_third_is_that_of_all_chords_of_the_root_which_have_it():
+    distribution = chances(C_maj=0.1, C_7=0.2, C_min=0.1, C_min7=0.1, A_min=0.5)
+    for label, expected in (("C:7", 0.6), ("C:min", 0.4), ("A:min", 1.0)):
+        found = confidence_in_third(distribution, index_of(label))
+        assert found == pytest.approx(expected, abs=0.02)
+    for chord in (index_of("C:sus4"), NO_CHORD_INDEX):
+        assert confidence_in_third(distribution, chord) == 1
 
 
 @given(some_distributions)
