@@ -12,8 +12,8 @@ RATE = 48_000
 SOON_FRAMES = RATE // 2
 """Notes are released within half a second of the signal."""
 
-EXIT_FRAMES = 3 * RATE
-"""And the process is gone, on a machine that is busy with much else."""
+LATEST_FRAMES = 3 * RATE
+"""Until the process is gone where the machine kept JACK waiting meanwhile."""
 
 MUSIC = ("--start", "first-note", "--bpm", 240, "--style", "ballad", "--end-after", 0)
 CHANNELS = (0, 1, 2, 3, 9)
@@ -99,6 +99,13 @@ def assert_silent_soon(listener, signalled):
     assert all(m[0] & 0xF0 == 0xB0 for _, m in listener.heard[off:])
 
 
+def assert_gone_soon(listener, signalled, xruns):
+    """Check that the process, which is gone, did not take longer than its notes may."""
+    disturbed = listener.xruns > xruns
+    bound = LATEST_FRAMES if disturbed else SOON_FRAMES
+    assert listener.frame - signalled <= bound
+
+
 INT, TERM = signal.SIGINT, signal.SIGTERM
 
 
@@ -117,12 +124,12 @@ INT, TERM = signal.SIGINT, signal.SIGTERM
 def test_a_signal_releases_all_notes(signals, gap_seconds, codes, stage, tmp_path):
     program, listener = stage("--record", tmp_path / "takes")
     program.wait_until(lambda: is_playing(listener), "chords and bass")
-    signalled = listener.frame
+    signalled, xruns = listener.frame, listener.xruns
     for number in signals:
         program.signal(number)
         time.sleep(gap_seconds)
     assert program.exit_code() in codes
-    assert listener.frame - signalled <= EXIT_FRAMES
+    assert_gone_soon(listener, signalled, xruns)
     assert_silent_soon(listener, signalled)
     assert "Traceback" not in program.stderr
     if len(signals) == 1:
@@ -164,8 +171,8 @@ def test_a_worker_that_hangs_does_not_keep_it_from_ending(stage):
     program, listener = stage(runner=STALLED)
     program.wait_until(lambda: program.stats["vamped_bars"], "the vamp")
     program.wait_until(lambda: is_playing(listener), "chords and bass")
-    signalled = listener.frame
+    signalled, xruns = listener.frame, listener.xruns
     program.signal(signal.SIGTERM)
     assert program.exit_code() == 0
-    assert listener.frame - signalled <= EXIT_FRAMES
+    assert_gone_soon(listener, signalled, xruns)
     assert_silent_soon(listener, signalled)
