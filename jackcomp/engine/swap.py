@@ -165,6 +165,7 @@ class SoundFontSwap:
         """Note that the core has taken what was offered."""
         assert self._offered is not None
         self._seen_swaps += 1
+        # First: who sees the new one finds the news of it.
         self._news.append(f"new notes sound with SoundFont {self._offered.soundfont}")
         self._playing, self._offered = self._offered, None
 
