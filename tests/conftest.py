@@ -87,7 +87,9 @@ def start_server(
     """Start servers on the dummy driver; each ends with the test.
 
     A ``synchronous`` one waits for its clients: on a busy machine they are late
-    together, and what one hears is of the cycle in which it was sent.
+    together, and what one hears is of the cycle in which it was sent. Another one ends
+    the thread of a client that leaves wherever it is: in Python, with the interpreter's
+    lock, which nobody gets any more.
     """
     # Not in the test's own folder: there only what jackcomp writes shall be.
     logs = tmp_path_factory.mktemp("servers")
@@ -98,7 +100,7 @@ def start_server(
             *,
             rate: int = 48_000,
             name: str | None = None,
-            synchronous: bool = False,
+            synchronous: bool = True,
         ) -> Server:
             name = name or f"jackcomp-test-{os.getpid()}-{next(_numbers)}"
             mode = ["-S"] if synchronous else []
@@ -112,7 +114,7 @@ def start_server(
 @pytest.fixture
 def jack_server(start_server: Callable[..., Server]) -> Server:
     """Give a synchronous server of 48 kHz and 256 frames."""
-    return start_server(synchronous=True)
+    return start_server()
 
 
 @contextmanager

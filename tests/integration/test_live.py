@@ -49,7 +49,7 @@ def test_live_is_the_same_music_as_offline(
     places = [line.split("\t")[0] for line in chart.read_text().splitlines()[1:]]
     assert any(not place.endswith((":1", ":3")) for place in places), "nothing mended"
 
-    server = start_server(period, synchronous=True)
+    server = start_server(period)
     musician = join_server("musician", server.name)
     for attempt in range(1, ATTEMPTS + 1):
         folder = tmp_path / f"attempt-{attempt}"
